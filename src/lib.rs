@@ -1,0 +1,8 @@
+//! facemux: a PTY multiplexer without tmux.
+//!
+//! This file is the map; docs/architecture.md has the tree, the flow and the invariants.
+
+pub mod limits;
+pub mod region;
+pub mod term;
+pub mod units;

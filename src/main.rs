@@ -1,0 +1,2 @@
+//! Arguments -> one role -> exit code.
+fn main() {}

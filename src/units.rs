@@ -136,7 +136,18 @@ mod tests {
 
     #[test]
     fn sizes_outside_the_bounds_are_refused() {
-        for bad in ["0x24", "80x0", "70000x24", "80x70000", "80", "x", "80x", "-1x2", "80x24x3", "99999999999x1"] {
+        for bad in [
+            "0x24",
+            "80x0",
+            "70000x24",
+            "80x70000",
+            "80",
+            "x",
+            "80x",
+            "-1x2",
+            "80x24x3",
+            "99999999999x1",
+        ] {
             assert!(bad.parse::<Size>().is_err(), "{bad}");
         }
         assert_eq!("200x50".parse::<Size>().map(|s| (s.cols(), s.rows())), Ok((200, 50)));

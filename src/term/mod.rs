@@ -1,1 +1,4 @@
 //! What a terminal is.
+
+pub mod width;
+mod width_table;

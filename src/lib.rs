@@ -6,3 +6,4 @@ pub mod limits;
 pub mod region;
 pub mod term;
 pub mod units;
+pub mod wire;

@@ -15,3 +15,28 @@ pub const COLS_MAX: u16 = 1000;
 pub const HISTORY_LINES: usize = 10_000;
 /// Bytes of packed history a face keeps at most; whichever bound is reached first drops the oldest.
 pub const HISTORY_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of one frame's payload on the Unix socket: a whole environment fits; a peer cannot make us hold more.
+pub const FRAME_BYTES_MAX: usize = 256 * 1024;
+/// Bytes before the payload of a raw frame: length, kind, offset.
+pub const FRAME_HEADER_BYTES: usize = 13;
+/// Faces alive at once unless told otherwise.
+pub const FACES: u32 = 64;
+/// Faces alive at once at most: a descriptor or two, 40 KiB and a PTY each.
+pub const FACES_MAX: u32 = 4096;
+/// Bytes of a face's journal unless told otherwise: viewers may lag this far behind and lose nothing.
+pub const JOURNAL_BYTES: u32 = 256 * 1024;
+/// Bytes of a name.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Certificates kept at most; each is at most `CERTIFICATE_BYTES_MAX`.
+pub const CERTIFICATES_MAX: usize = 256;
+/// Bytes of one certificate: the end report, the info, and the last screen while it fits.
+pub const CERTIFICATE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of accepted input a face's program has not read yet; a driver beyond it is refused.
+pub const INPUT_BYTES_MAX: usize = 64 * 1024;
+/// Ids made durable at a time: one fsync for this many faces; at most so many are skipped after a crash of all.
+pub const IDS_RESERVED: u64 = 32;
+/// Bytes of a Unix socket's path, `sun_path` less its NUL (unix(7)).
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// Clients of the socket at once: one descriptor each; further ones are closed at once.
+pub const CLIENTS_MAX: usize = 4096;

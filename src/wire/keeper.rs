@@ -1,0 +1,221 @@
+//! What the keeper and the daemon say to each other over their own socket pair (SOCK_SEQPACKET, one message each,
+//! descriptors beside it). The daemon may die at any message; whatever the keeper was told before stands.
+
+use crate::units::{FaceId, Size};
+use serde::{Deserialize, Serialize};
+
+/// Keeper to daemon.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum FromKeeper {
+    /// First message. Descriptors: the listening Unix socket, the ledger's memfd.
+    Start(Box<Start>),
+    /// A face that was there before this daemon. Descriptors: master, memfd. One message each.
+    Face(KeptFace),
+    /// A certificate the last daemon left (its own encoding).
+    Certificate {
+        /// Whose.
+        id: FaceId,
+        /// Opaque to the keeper.
+        bytes: Vec<u8>,
+    },
+    /// All faces and certificates were sent: recover, say `Ready`, serve.
+    Go,
+    /// A face was started. Descriptors: master, memfd.
+    Spawned {
+        /// Which.
+        id: FaceId,
+        /// Its first process.
+        pid: u32,
+    },
+    /// It could not be.
+    SpawnFailed {
+        /// Which.
+        id: FaceId,
+        /// The system's error number.
+        errno: i32,
+        /// The step that failed, for a person: "start bash", "open a PTY".
+        what: String,
+    },
+    /// A face's first process ended and everything that descended from it is gone.
+    Exited {
+        /// Which.
+        id: FaceId,
+        /// How.
+        exit: Exit,
+        /// What was ended with it: pid, command name.
+        reaped: Vec<(u32, String)>,
+    },
+    /// Ids below this are durable: they may be used.
+    Reserved {
+        /// The first id that may not be used.
+        upto: u64,
+    },
+    /// The server ends: tell viewers, refuse new faces, answer `Drained`.
+    Drain,
+    /// Where the processes are, as JSON for `Status`.
+    Processes(String),
+}
+
+/// What a daemon starts with.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Start {
+    /// The settings.
+    pub settings: Settings,
+    /// The next id to give.
+    pub next_id: u64,
+    /// The first id that may not be used yet.
+    pub reserved: u64,
+    /// What the last daemon left unfinished, when there was one.
+    pub crash: Option<Crash>,
+    /// How often a daemon was started before this one.
+    pub generation: u32,
+    /// The keeper's pid.
+    pub keeper_pid: u32,
+    /// FACEMUX_DIR for children, when one was set.
+    pub dir: Option<String>,
+    /// FACE_URL without the id, when the web frontend is on.
+    pub url: Option<String>,
+}
+
+/// The last I/O of a daemon that died, resolved from its accounting by the keeper.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Crash {
+    /// What the dead daemon had read in all by the kernel's count, minus what its last record says it had before
+    /// its last I/O: what that I/O returned. `None` where the kernel does not tell.
+    pub returned_read: Option<u64>,
+    /// The same for writing.
+    pub returned_written: Option<u64>,
+    /// How it ended, for the log and for quarantine.
+    pub reason: String,
+}
+
+/// The server's settings as the daemon needs them. Zero durations mean never.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// Living faces at most.
+    pub max_faces: u32,
+    /// Living faces of one user at most; 0 for no limit of its own.
+    pub max_faces_per_user: u32,
+    /// Idle for longer: evicted. Milliseconds.
+    pub idle_timeout_ms: u64,
+    /// Idle for longer: may go when the house is full. Milliseconds.
+    pub evict_after_ms: u64,
+    /// Lines of history a face.
+    pub history_lines: u32,
+    /// Bytes of journal a face.
+    pub journal_bytes: u32,
+    /// How long certificates are kept. Milliseconds.
+    pub certificate_ms: u64,
+    /// Started by `new`: ends this long after its last face; 0 for `serve`, which never does. Milliseconds.
+    pub linger_ms: u64,
+    /// Between SIGHUP and SIGKILL. Milliseconds.
+    pub grace_ms: u64,
+    /// Whose size a face takes.
+    pub size_policy: super::request::SizePolicy,
+}
+
+/// A living face in the keeper's table.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct KeptFace {
+    /// Its id.
+    pub id: FaceId,
+    /// Its first process.
+    pub pid: u32,
+    /// What the daemon gave the keeper at `Spawn` (its own encoding).
+    pub meta: Vec<u8>,
+    /// Set when its first process has ended and a daemon was not told for certain.
+    pub exited: Option<(Exit, Vec<(u32, String)>)>,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Exit {
+    /// With this code.
+    Code(i32),
+    /// By this signal; whether the kernel's out-of-memory killer is known to have sent it.
+    Signal {
+        /// The signal.
+        signal: i32,
+        /// Sent by the out-of-memory killer.
+        oom: bool,
+    },
+}
+
+/// Daemon to keeper.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum ToKeeper {
+    /// All faces are recovered; the loop turns.
+    Ready,
+    /// Start a face. Answered by `Spawned` or `SpawnFailed`.
+    Spawn(Box<Spawn>),
+    /// Send a signal to the face's foreground process group.
+    Signal {
+        /// Which.
+        id: FaceId,
+        /// What.
+        signal: i32,
+    },
+    /// End a face: SIGHUP, the grace, SIGKILL, to all that descends from it. Answered by `Exited`.
+    End {
+        /// Which.
+        id: FaceId,
+        /// The grace in milliseconds.
+        grace_ms: u64,
+    },
+    /// The daemon has read its last byte and kept its certificate: close the master and the memfd.
+    Release {
+        /// Which.
+        id: FaceId,
+    },
+    /// Make ids below this durable. Answered by `Reserved`.
+    Reserve {
+        /// The first id that need not be.
+        upto: u64,
+    },
+    /// Keep this certificate (replaces an older one of the same id).
+    Keep {
+        /// Whose.
+        id: FaceId,
+        /// Opaque to the keeper, at most `CERTIFICATE_BYTES_MAX`.
+        bytes: Vec<u8>,
+    },
+    /// Forget this certificate.
+    Forget {
+        /// Whose.
+        id: FaceId,
+    },
+    /// A line for the log (the daemon writes to no file itself).
+    Log {
+        /// 1 error, 2 warn, 3 info, 4 debug, 5 trace.
+        level: u8,
+        /// The line.
+        line: String,
+    },
+    /// All viewers were told and all faces asked to end: the keeper may go on.
+    Drained,
+    /// Nothing to do any more (`linger_ms`), or a client asked: end the server.
+    Stop,
+}
+
+/// What the keeper needs to start a face.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Spawn {
+    /// Its id.
+    pub id: FaceId,
+    /// The command; never empty.
+    pub argv: Vec<String>,
+    /// Argument zero when it differs (`-bash` for a login shell).
+    pub arg0: Option<String>,
+    /// The whole environment.
+    pub env: Vec<(String, String)>,
+    /// The directory; `/` with a warning in the log when it cannot be entered.
+    pub cwd: String,
+    /// The size.
+    pub size: Size,
+    /// Bytes of the face's memfd.
+    pub memory_bytes: u64,
+    /// Keep what outlives its first process.
+    pub keep_orphans: bool,
+    /// Given back in `KeptFace`.
+    pub meta: Vec<u8>,
+}

@@ -1,4 +1,5 @@
 //! What a terminal is.
 
+pub mod keys;
 pub mod width;
 mod width_table;

@@ -1,0 +1,3 @@
+//! What a face is.
+
+pub mod gate;

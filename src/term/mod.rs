@@ -58,13 +58,7 @@ pub struct Terminal {
 impl Terminal {
     /// A fresh terminal.
     pub fn new(size: Size, history: History) -> Terminal {
-        Terminal {
-            size,
-            history,
-            modes: Modes::default(),
-            report: Report::default(),
-            offset: 0,
-        }
+        Terminal { size, history, modes: Modes::default(), report: Report::default(), offset: 0 }
     }
 
     /// Reads what a program printed. May be cut at any byte.

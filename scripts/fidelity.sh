@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# fidelity.sh: the restore compared with xterm.js on recorded output, where FIDELITY_DIR has the recordings.
+set -euo pipefail
+if [ ! -d "${FIDELITY_DIR:-}" ]; then
+	echo "SKIP fidelity: no recordings at '${FIDELITY_DIR:-}' (FIDELITY_DIR)"
+	exit 0
+fi
+if [ ! -x tests/fidelity.sh ]; then
+	echo "SKIP fidelity: there is no tests/fidelity.sh"
+	exit 0
+fi
+exec tests/fidelity.sh </dev/null

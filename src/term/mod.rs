@@ -7,6 +7,7 @@ pub mod keys;
 pub mod line;
 pub mod link;
 pub mod modes;
+pub mod render;
 pub mod reply;
 pub mod style;
 pub mod token;

@@ -2,6 +2,7 @@
 //!
 //! This file is the map; docs/architecture.md has the tree, the flow and the invariants.
 
+pub mod cli;
 pub mod face;
 pub mod limits;
 pub mod region;

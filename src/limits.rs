@@ -40,3 +40,6 @@ pub const IDS_RESERVED: u64 = 32;
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Clients of the socket at once: one descriptor each; further ones are closed at once.
 pub const CLIENTS_MAX: usize = 4096;
+
+/// Bytes of one rendered snapshot: 10,000 rows of coloured text as HTML fit; held for one request.
+pub const SNAPSHOT_BYTES_MAX: usize = 16 << 20;

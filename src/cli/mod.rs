@@ -1,0 +1,3 @@
+//! The commands: one file per verb.
+
+pub mod model;

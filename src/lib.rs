@@ -6,6 +6,7 @@ pub mod cli;
 pub mod face;
 pub mod limits;
 pub mod region;
+pub mod sys;
 pub mod term;
 pub mod units;
 pub mod wire;

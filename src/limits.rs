@@ -43,3 +43,18 @@ pub const CLIENTS_MAX: usize = 4096;
 
 /// Bytes of one rendered snapshot: 10,000 rows of coloured text as HTML fit; held for one request.
 pub const SNAPSHOT_BYTES_MAX: usize = 16 << 20;
+/// Bytes of the input queue that only replies may use: a program that asks is answered also while a driver floods.
+pub const INPUT_RESERVED_FOR_REPLIES: u64 = 4 * 1024;
+/// Bytes of a line the kernel keeps in canonical mode (N_TTY_BUF_SIZE less one); it drops the rest silently.
+pub const LINE_BYTES_MAX: u64 = 4095;
+/// Bytes of address space of a checkpoint slot: sparse, only what a checkpoint fills costs memory. A screen whose
+/// restore is larger has no checkpoint, and a crash of the daemon costs it its screen.
+pub const SLOT_BYTES_MAX: usize = 32 << 20;
+/// Viewers whose input position a face remembers across a crash; further ones share entries.
+pub const VIEWERS_REMEMBERED: usize = 128;
+/// Replies taken from one read of a PTY; a read is at most a turn, and more than this is an attack on the queue.
+pub const REPLIES_MAX: usize = 1024;
+/// Announcements (bells, titles, ...) taken from one read of a PTY.
+pub const SPAN_EVENTS_MAX: usize = 256;
+/// Bytes of a title, a last line or a notification as others see it.
+pub const PREVIEW_BYTES_MAX: usize = 256;

@@ -1,3 +1,321 @@
-//! What a face is.
+//! What a face is: a child's terminal, its journal, its input queue, and what survives of them in shared memory.
+//!
+//! Pure. The owner reads the PTY into `space`, says how much with `handle_output`, writes `input.next()` to the PTY
+//! and says how much with `handle_written`. Who watches, and who may, is `mux`'s to know.
 
+pub mod detach;
 pub mod gate;
+pub mod input;
+pub mod journal;
+pub mod memory;
+pub mod preview;
+pub mod reports;
+pub mod slots;
+
+use crate::limits::{REPLIES_MAX, SPAN_EVENTS_MAX};
+use crate::term::{self, History, Terminal, Token, Watch};
+use crate::units::{Offset, Size};
+use gate::{Silence, Verdict};
+use input::Input;
+use journal::Journal;
+use memory::{Header, Memory};
+use slots::Slots;
+use std::ops::Range;
+
+/// A face's machine.
+pub struct Face {
+    header: Header,
+    /// What is to be typed.
+    input: Input,
+    journal: Journal,
+    slots: Slots,
+    /// `None` in quarantine: its bytes have killed the daemon twice, so nobody parses them.
+    terminal: Option<Terminal>,
+    size: Size,
+    checkpoint_at: u64,
+    findings: Findings,
+}
+
+/// Something a program announced, kept until the owner takes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Announced {
+    /// The title changed.
+    Title,
+    /// It rang.
+    Bell,
+    /// It wrote to the clipboard.
+    Clipboard(String),
+    /// Progress: state, percent.
+    Progress(u8, u8),
+    /// It wants attention.
+    Notify(String),
+    /// A prompt began (`true`) or a command did.
+    Prompt(bool),
+}
+
+/// What a feed found besides the screen.
+#[derive(Default)]
+struct Findings {
+    replies: Vec<(u64, Vec<u8>)>,
+    silences: Vec<Silence>,
+    announced: Vec<Announced>,
+}
+
+impl Watch for Findings {
+    fn reply(&mut self, at: u64, bytes: &[u8]) {
+        if self.replies.len() < REPLIES_MAX {
+            self.replies.push((at, bytes.to_vec()));
+        }
+    }
+
+    fn event(&mut self, event: term::Event<'_>) {
+        if self.announced.len() >= SPAN_EVENTS_MAX {
+            return;
+        }
+        self.announced.push(match event {
+            term::Event::Title(_) => Announced::Title,
+            term::Event::Bell => Announced::Bell,
+            term::Event::Clipboard { base64, .. } => Announced::Clipboard(base64.to_string()),
+            term::Event::Progress { state, percent } => Announced::Progress(state, percent),
+            term::Event::Notify(text) => Announced::Notify(preview::sanitised(text)),
+            term::Event::Prompt(mark) => match mark {
+                term::watch::PromptMark::PromptStart => Announced::Prompt(true),
+                term::watch::PromptMark::OutputStart => Announced::Prompt(false),
+                _ => return,
+            },
+            _ => return,
+        });
+    }
+
+    fn sequence(&mut self, token: &Token<'_>, span: Range<u64>) {
+        if gate::judge(token) == Verdict::Silence {
+            self.silences.push(gate::silence(token, span));
+        }
+    }
+}
+
+impl Face {
+    /// A face that begins now, in memory of zeros.
+    pub fn new(memory: Memory, size: Size, history_lines: usize) -> Face {
+        let history = History::new(memory.history, history_lines);
+        let terminal = Some(Terminal::new(size, history));
+        let header = Header::new(memory.header);
+        let input = Input::new(memory.input, &header);
+        let journal = Journal::new(memory.journal, 0);
+        let slots = Slots::new(memory.slots);
+        Face::assemble(header, input, journal, slots, terminal, size)
+    }
+
+    fn assemble(
+        header: Header,
+        input: Input,
+        journal: Journal,
+        slots: Slots,
+        terminal: Option<Terminal>,
+        size: Size,
+    ) -> Face {
+        Face {
+            header,
+            input,
+            journal,
+            slots,
+            terminal,
+            size,
+            checkpoint_at: 0,
+            findings: Findings::default(),
+        }
+    }
+
+    /// A face as a dead daemon left it. `in_flight` is what its last I/O on this face returned: read, written
+    /// (positions after it). `size` is what the owner knew last where no checkpoint says. Gives the face and the
+    /// last checkpoint's meta.
+    pub fn recover(
+        memory: Memory,
+        size: Size,
+        history_lines: usize,
+        in_flight: InFlight,
+        quarantine: bool,
+    ) -> (Face, Option<Vec<u8>>) {
+        let mut header = Header::new(memory.header);
+        if let Some(head) = in_flight.head {
+            header.set_head(head);
+        }
+        if let Some(written) = in_flight.written {
+            header.set_written(written);
+        }
+        header.settle();
+        let slots = Slots::new(memory.slots);
+        let (mut meta, mut terminal) = (None, None);
+        if let Some((kept, checkpoint)) = slots.read(&header) {
+            meta = Some(kept.to_vec());
+            if !quarantine {
+                terminal =
+                    Terminal::from_checkpoint(checkpoint, memory.history, history_lines).ok();
+            }
+        } else if !quarantine {
+            terminal = Some(Terminal::new(size, History::new(memory.history, history_lines)));
+        }
+        let size = terminal.as_ref().map_or(size, Terminal::size);
+        let journal = Journal::new(memory.journal, header.head());
+        let input = Input::new(memory.input, &header);
+        let mut face = Face::assemble(header, input, journal, slots, terminal, size);
+        face.replay();
+        (face, meta)
+    }
+
+    /// Parses what the journal holds beyond the checkpoint.
+    fn replay(&mut self) {
+        let Some(terminal) = &self.terminal else { return };
+        let from = terminal.offset();
+        self.checkpoint_at = from;
+        if from < self.journal.tail().0 {
+            // Cannot be: the checkpoint was to be taken before the ring came round.
+            self.terminal = None;
+            return;
+        }
+        self.parse(from);
+        self.findings.announced.clear();
+    }
+
+    /// The size.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// The model; `None` in quarantine.
+    pub fn terminal(&self) -> Option<&Terminal> {
+        self.terminal.as_ref()
+    }
+
+    /// The output ring.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The input ring.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// The offset up to which viewers may get output: the last complete token.
+    pub fn complete(&self) -> Offset {
+        self.terminal.as_ref().map_or(self.journal.head(), |t| Offset(t.complete()))
+    }
+
+    /// Where the PTY is to be read into: not beyond `limit`, at most `most` bytes.
+    pub fn space(&mut self, limit: Offset, most: usize) -> &mut [u8] {
+        let kept = Offset(self.checkpoint_at + self.journal.capacity());
+        let limit = if self.terminal.is_some() { limit.min(kept) } else { limit };
+        self.journal.space(limit, most)
+    }
+
+    /// `n` bytes were read into `space`. Answers what the program asked, silences what viewers must not get.
+    pub fn handle_output(&mut self, n: usize) {
+        let from = self.journal.head().0;
+        self.journal.commit(n);
+        self.header.set_head(self.journal.head().0);
+        self.parse(from);
+    }
+
+    fn parse(&mut self, from: u64) {
+        let Some(terminal) = &mut self.terminal else { return };
+        let (first, second) = self.journal.read(from..self.journal.head().0);
+        terminal.feed(first, &mut self.findings);
+        terminal.feed(second, &mut self.findings);
+        for (at, reply) in self.findings.replies.drain(..) {
+            self.input.accept_reply(&mut self.header, &reply, at);
+        }
+        // Only now: a query blanked before its answer was accepted would be lost by a kill between.
+        for silence in self.findings.silences.drain(..) {
+            self.journal.rewrite(silence.span.clone(), |run| silence.blank(run));
+        }
+    }
+
+    /// Whether so much was parsed since the last checkpoint that another is due.
+    pub fn checkpoint_due(&self) -> bool {
+        self.terminal.is_some()
+            && self.journal.head().0 - self.checkpoint_at
+                >= self.journal.capacity() / CHECKPOINTS_PER_JOURNAL
+    }
+
+    /// Takes a checkpoint. When it does not fit, the face goes on without: a crash would cost it its screen.
+    /// `scratch` is memory to work in, shared by all faces.
+    pub fn checkpoint(&mut self, meta: &[u8], scratch: &mut Vec<u8>) -> bool {
+        let Some(terminal) = &self.terminal else { return false };
+        scratch.clear();
+        terminal.checkpoint(scratch);
+        self.checkpoint_at = self.journal.head().0;
+        self.slots.write(&mut self.header, meta, scratch)
+    }
+
+    /// What was announced since the last call.
+    pub fn take_announced(&mut self) -> Vec<Announced> {
+        std::mem::take(&mut self.findings.announced)
+    }
+
+    /// Accepts what a viewer typed; see `Input::accept`.
+    ///
+    /// # Errors
+    /// `InputError`; then nothing changed.
+    pub fn accept(
+        &mut self,
+        bytes: &[u8],
+        token: u64,
+        upto: u64,
+        line_mode: bool,
+    ) -> Result<(), input::InputError> {
+        self.input.accept(&mut self.header, bytes, token, upto, line_mode)
+    }
+
+    /// How much of the input stream of the viewer `token` was accepted before.
+    pub fn accepted_of(&self, token: u64) -> u64 {
+        self.header.accepted_of(token)
+    }
+
+    /// The PTY took `n` bytes of input.
+    pub fn handle_written(&mut self, n: usize) {
+        self.input.advance(&mut self.header, n);
+    }
+
+    /// Changes the size. The owner takes a checkpoint before it tells the PTY: a resize is not in the journal.
+    pub fn resize(&mut self, size: Size) {
+        self.size = size;
+        if let Some(terminal) = &mut self.terminal {
+            terminal.resize(size);
+        }
+    }
+
+    /// What the program's queries about its surroundings are answered with.
+    pub fn set_report(&mut self, report: term::Report) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.set_report(report);
+        }
+    }
+
+    /// Counts a daemon killed by this face's bytes; gives how many in a row.
+    pub fn crashes(&self) -> u64 {
+        self.header.crashes()
+    }
+
+    /// Says how many daemons its bytes killed in a row.
+    pub fn set_crashes(&mut self, crashes: u64) {
+        self.header.set_crashes(crashes);
+    }
+
+    /// Writes whose effect a crash left in doubt.
+    pub fn doubt(&self) -> u64 {
+        self.header.doubt()
+    }
+}
+
+/// What the last I/O of a dead daemon on a face returned, as positions after it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct InFlight {
+    /// The journal's head.
+    pub head: Option<u64>,
+    /// Input the PTY took.
+    pub written: Option<u64>,
+}
+
+/// Checkpoints taken while the journal comes round once.
+const CHECKPOINTS_PER_JOURNAL: u64 = 4;

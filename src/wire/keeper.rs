@@ -219,3 +219,46 @@ pub struct Spawn {
     /// Given back in `KeptFace`.
     pub meta: Vec<u8>,
 }
+
+/// What a frontend starts with: one message on its control socket (descriptor 4), its listener beside it (descriptor
+/// 3). When the control socket closes, the server has ended: so does the frontend.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FrontendStart {
+    /// The daemon's socket.
+    pub socket: String,
+    /// `--dir`, when one was given.
+    pub dir: Option<String>,
+    /// Where state is kept: tokens, host keys.
+    pub state: String,
+    /// The address the listener is bound to.
+    pub address: String,
+    /// How the outside reaches the web frontend, without a slash at the end: `https://faces.example.org`; the bound
+    /// address when nothing was said.
+    pub url: String,
+    /// Hosts and origins allowed besides our own.
+    pub origins: Vec<String>,
+    /// Who may come in by the web.
+    pub auth: Auth,
+    /// Files or directories of authorized keys for SSH; empty for the state directory's own `authorized_keys`.
+    pub authorized_keys: Vec<String>,
+    /// Whether log lines are JSON.
+    pub log_json: bool,
+    /// Live connections of one page.
+    pub page_faces: u32,
+}
+
+/// How the web frontend knows who is asking.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Auth {
+    /// By tokens and the cookies they are exchanged for.
+    Token,
+    /// A proxy says so.
+    ProxyHeader {
+        /// In this header, which names the user.
+        header: String,
+        /// From these addresses alone.
+        from: Vec<String>,
+    },
+    /// Everybody is the owner; loopback only.
+    None,
+}

@@ -8,7 +8,7 @@ use std::fmt::{self, Write};
 pub(super) fn write(page: &Page<'_>, out: &mut dyn Write) -> fmt::Result {
     let terminal = page.terminal;
     let size = terminal.size();
-    write!(out, "{{\"size\":{{\"cols\":{},\"rows\":{}}},\n", size.cols(), size.rows())?;
+    writeln!(out, "{{\"size\":{{\"cols\":{},\"rows\":{}}},", size.cols(), size.rows())?;
     cursor(page, out)?;
     modes(page, out)?;
     out.write_str("\"title\":\"")?;
@@ -38,9 +38,9 @@ fn cursor(page: &Page<'_>, out: &mut dyn Write) -> fmt::Result {
         Some(CursorShape::Underline) => "underline",
         Some(CursorShape::Bar) => "bar",
     };
-    write!(
+    writeln!(
         out,
-        "\"cursor\":{{\"col\":{},\"row\":{},\"visible\":{},\"style\":\"{style}\",\"blink\":{},\"pending_wrap\":{}}},\n",
+        "\"cursor\":{{\"col\":{},\"row\":{},\"visible\":{},\"style\":\"{style}\",\"blink\":{},\"pending_wrap\":{}}},",
         cursor.col.min(last),
         cursor.row,
         modes.cursor_visible,

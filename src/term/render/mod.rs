@@ -147,7 +147,7 @@ fn runs(line: &Line, cursor: Option<u16>) -> Vec<Run<'_>> {
     let mut runs: Vec<Run<'_>> = Vec::new();
     let mut col = 0;
     let mut add = |text, width: u8, style, link| {
-        let text = if text == "" { " " } else { text };
+        let text: &str = if str::is_empty(text) { " " } else { text };
         let under = cursor.is_some_and(|at| (col..col + u16::from(width.max(1))).contains(&at));
         match runs.last_mut() {
             Some(run) if run.style == style && run.link == link && !run.cursor && !under => {

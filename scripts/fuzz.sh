@@ -10,7 +10,7 @@ fi
 case ${1:?build or run} in
 build)
 	scripts/setup.sh fuzz
-	RUSTFLAGS="--cfg fuzzing" cargo check --manifest-path fuzz/Cargo.toml --bins --target-dir "${CARGO_TARGET_DIR:-target}/fuzz"
+	RUSTFLAGS="--cfg fuzzing" cargo check --locked --manifest-path fuzz/Cargo.toml --bins --target-dir "${CARGO_TARGET_DIR:-target}/fuzz"
 	echo "fuzz: all targets compile"
 	;;
 run)

@@ -100,7 +100,8 @@ fn every_limit_stands_in_the_runtime_page() {
 
 #[test]
 fn limits_are_read_with_their_doc() {
-    let source = "/// One.\n/// More.\npub const A: u8 = 1;\n// no\n/// Two.\n#[cfg(x)]\npub const B: usize =\n    2;\nconst C: u8 = 3;\n";
+    let source = "/// One.\n/// More.\npub const A: u8 = 1;\n// no\n/// Two.\n#[cfg(x)]\n\
+                  pub const B: usize =\n    2;\nconst C: u8 = 3;\n";
     let found = limits(source);
     assert_eq!(found.len(), 2);
     assert_eq!(

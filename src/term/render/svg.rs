@@ -25,7 +25,8 @@ pub(super) fn write(page: &Page<'_>, out: &mut dyn Write) -> fmt::Result {
     let height = rows * CELL.1 + 2 * MARGIN;
     write!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n<title>"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\">\n<title>"
     )?;
     escape::markup(page.terminal.title(), out)?;
     write!(

@@ -33,8 +33,9 @@ packages=()
 for pair in $wanted; do
 	command -v "${pair%%:*}" >/dev/null || packages+=("${pair#*:}")
 done
-# The C headers have no program of their own.
+# What has no program of its own: the C headers, and letters for the browser to draw.
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
+[ "$goal" != test ] || [ -d /usr/share/fonts/truetype ] || packages+=(fonts-dejavu-core)
 [ ${#packages[@]} -gt 0 ] || exit 0
 
 list="${packages[*]}"

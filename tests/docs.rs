@@ -176,3 +176,41 @@ fn make_targets_named_in_the_pages_exist() {
         }
     }
 }
+
+/// The enums of a wire file and their variants, by their indentation.
+fn variants(source: &str) -> Vec<(String, String)> {
+    let mut found = vec![];
+    let mut inside: Option<String> = None;
+    for line in source.lines() {
+        if let Some(name) = line.strip_prefix("pub enum ") {
+            inside = Some(name.trim_end_matches(" {").to_string());
+        } else if line == "}" {
+            inside = None;
+        } else if let (Some(name), Some(rest)) = (&inside, line.strip_prefix("    "))
+            && rest.starts_with(|c: char| c.is_ascii_uppercase())
+        {
+            let variant = rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap();
+            found.push((name.clone(), variant.to_string()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_message_stands_in_the_protocol_page() {
+    let page = read("docs/protocol.md");
+    let told = ["Request", "Reply", "Refusal", "Event", "ViewerNote", "FromKeeper", "ToKeeper"];
+    let mut count = 0;
+    for file in ["request", "reply", "keeper"] {
+        for (name, variant) in variants(&read(&format!("src/wire/{file}.rs"))) {
+            if told.contains(&name.as_str()) {
+                count += 1;
+                assert!(
+                    page.contains(&format!("`{variant}`")),
+                    "docs/protocol.md does not tell of {name}::{variant}"
+                );
+            }
+        }
+    }
+    assert!(count > 40, "the wire's enums were not understood: {count}");
+}

@@ -7,6 +7,7 @@ pub mod client;
 pub mod config;
 pub mod face;
 pub mod limits;
+pub mod mux;
 pub mod region;
 pub mod sys;
 pub mod term;

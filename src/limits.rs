@@ -68,3 +68,9 @@ pub const PREVIEW_BYTES_MAX: usize = 256;
 pub const ANSWER_BYTES_MAX: usize = 2 * SNAPSHOT_BYTES_MAX;
 /// Bytes of typed input a viewer keeps until they are accepted, to type them again after a reconnect.
 pub const UNACCEPTED_BYTES_MAX: usize = 64 * 1024;
+/// Rows of history one restore or snapshot carries at most.
+pub const HISTORY_ROWS_MAX: u32 = 100_000;
+/// Viewers of one face at most: each costs an offset and its place in a list.
+pub const VIEWERS_MAX: usize = 1024;
+/// Bytes of a snapshot in one message.
+pub const SNAPSHOT_PIECE_BYTES: usize = 64 * 1024;

@@ -237,3 +237,14 @@ impl Header {
 }
 
 const _: () = assert!((WORD_VIEWERS + VIEWERS_REMEMBERED * 2) * 8 <= HEADER_BYTES);
+
+/// Counts, in a face's header, a daemon that died while it parsed the face (`culprit`), or only reads the count.
+pub fn count_crash(memory: &mut Memory, culprit: bool) -> u64 {
+    let at = WORD_CRASHES * 8;
+    let Some(bytes) = memory.header.bytes_mut().get_mut(at..at + 8) else { return 0 };
+    let mut word = [0; 8];
+    word.copy_from_slice(bytes);
+    let crashes = u64::from_le_bytes(word) + u64::from(culprit);
+    bytes.copy_from_slice(&crashes.to_le_bytes());
+    crashes
+}

@@ -8,6 +8,7 @@ pub mod gate;
 pub mod input;
 pub mod journal;
 pub mod memory;
+pub mod paint;
 pub mod preview;
 pub mod reports;
 pub mod slots;

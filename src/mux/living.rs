@@ -1,0 +1,74 @@
+//! A living face as the registry knows it.
+
+use super::ClientId;
+use super::meta::Meta;
+use crate::face::Face;
+use crate::units::Offset;
+use crate::wire::keeper::Exit;
+use crate::wire::{EndCause, EndReport, ViewerNote};
+use std::sync::Weak;
+use std::time::Duration;
+
+/// A face with its child, its viewers, and how far its ending has come.
+pub(super) struct Living {
+    pub face: Face,
+    pub meta: Meta,
+    pub pid: u32,
+    pub viewers: Vec<ClientId>,
+    pub leader: Option<ClientId>,
+    /// When it last printed; wall time beside it for people.
+    pub last_output: Duration,
+    pub last_output_ms: u64,
+    /// When anything last happened that makes it not idle.
+    pub last_active: Duration,
+    /// It was held back for a driver: to be read on when one has made room.
+    pub held: bool,
+    /// An output event is due.
+    pub output_due: bool,
+    /// The last restore made, and for what, as long as somebody is still being sent it.
+    pub restore: Option<(Offset, u32, Weak<[u8]>)>,
+    /// Why it is being ended, when somebody here decided so.
+    pub ending: Option<Ending>,
+    /// Its first process is gone.
+    pub exit: Option<(Exit, Vec<(u32, String)>)>,
+    /// The PTY has given its last byte.
+    pub hung_up: bool,
+    /// It is over: only viewers who have not seen the end yet keep it.
+    pub over: Option<EndReport>,
+}
+
+/// A decision to end a face.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Ending {
+    pub cause: EndCause,
+    pub reason: String,
+    pub by: Option<String>,
+}
+
+impl Living {
+    /// A face that begins (or is found again) now.
+    pub fn new(face: Face, meta: Meta, pid: u32, now: super::Now) -> Living {
+        Living {
+            face,
+            meta,
+            pid,
+            viewers: Vec::new(),
+            leader: None,
+            last_output: now.mono,
+            last_output_ms: now.wall_ms,
+            last_active: now.mono,
+            held: false,
+            output_due: false,
+            restore: None,
+            ending: None,
+            exit: None,
+            hung_up: false,
+            over: None,
+        }
+    }
+
+    /// What a viewer is told of the size.
+    pub fn size_note(&self, client: ClientId) -> ViewerNote {
+        ViewerNote::Size { size: self.face.size(), leads: self.leader == Some(client) }
+    }
+}

@@ -1,0 +1,267 @@
+//! Output on its way: from the PTY into the journal, from the journal to viewers; who is held back for whom.
+
+use super::living::Living;
+use super::settle::{ALTERNATE, CLEAR, UNDO};
+use super::timer::Timer;
+use super::viewer::{Pending, Viewer};
+use super::{ClientId, Effect, Mux, Now};
+use crate::units::{FaceId, Offset};
+use crate::wire::ViewerNote;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A driver who took something this recently is waited for: its stream loses nothing.
+pub(super) const HOLD: Duration = Duration::from_millis(100);
+
+/// What a viewer gets next.
+#[derive(Debug, PartialEq)]
+pub enum Chunk<'a> {
+    /// A piece of a restore.
+    Restore {
+        /// Output goes on from here.
+        offset: Offset,
+        /// The first piece.
+        first: bool,
+        /// The last piece.
+        last: bool,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// Output, in two runs since the ring may turn between them.
+    Output {
+        /// Where it stands.
+        offset: Offset,
+        /// The first run.
+        first: &'a [u8],
+        /// The second run.
+        second: &'a [u8],
+    },
+}
+
+impl Chunk<'_> {
+    /// Bytes in it.
+    pub fn len(&self) -> usize {
+        match self {
+            Chunk::Restore { bytes, .. } => bytes.len(),
+            Chunk::Output { first, second, .. } => first.len() + second.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Mux {
+    /// Where a face's PTY is to be read into, at most `most` bytes, and the offset they will have. Empty while the
+    /// face is held back for a driver; `Effect::Read` says when to come again.
+    pub fn space(&mut self, now: Now, id: FaceId, most: usize) -> Option<(Offset, &mut [u8])> {
+        let (limit, wake) = self.read_limit(now, id)?;
+        let living = self.faces.get_mut(&id)?;
+        let head = living.face.journal().head();
+        if limit <= head && !living.held {
+            living.held = true;
+            self.timers.set(wake, Timer::Hold(id));
+        }
+        Some((head, living.face.space(limit, most)))
+    }
+
+    /// How far a face may be read for its drivers' sake, and when the first of them counts no more.
+    fn read_limit(&self, now: Now, id: FaceId) -> Option<(Offset, Duration)> {
+        let living = self.faces.get(&id)?;
+        let capacity = living.face.journal().capacity();
+        let (mut limit, mut wake) = (Offset(u64::MAX), Duration::MAX);
+        for viewer in living.viewers.iter().filter_map(|client| self.viewer(*client)) {
+            let due = viewer.progress + HOLD;
+            if viewer.drive && viewer.crop.is_none() && due > now.mono {
+                limit = limit.min(viewer.at.plus(capacity as usize));
+                wake = wake.min(due);
+            }
+        }
+        Some((limit, wake))
+    }
+
+    pub(super) fn release_hold(&mut self, id: FaceId) {
+        if let Some(living) = self.faces.get_mut(&id)
+            && living.held
+        {
+            living.held = false;
+            self.effects.push_back(Effect::Read { face: id });
+        }
+    }
+
+    /// `n` bytes were read into `space`. Gives whether any viewer may now get something.
+    pub fn handle_output(&mut self, now: Now, id: FaceId, n: usize) {
+        let Some(living) = self.faces.get_mut(&id) else { return };
+        living.face.handle_output(n);
+        living.last_output = now.mono;
+        living.last_output_ms = now.wall_ms;
+        if living.face.checkpoint_due() {
+            let meta = living.meta.to_bytes();
+            living.face.checkpoint(&meta, &mut self.scratch);
+        }
+        if living.face.input().waiting() > 0 {
+            self.effects.push_back(Effect::Write { face: id });
+        }
+        for client in &living.viewers {
+            self.effects.push_back(Effect::Deliver { client: *client });
+        }
+        let announced = living.face.take_announced();
+        self.tell_announced(now, id, announced);
+    }
+
+    /// The face a client watches, to be named in the record of a write to its terminal.
+    pub fn watched(&self, client: ClientId) -> Option<FaceId> {
+        Some(self.viewer(client)?.face)
+    }
+
+    /// What a viewer gets next, at most `most` bytes; `None` when it has everything it may have now. What was sent
+    /// of it is told by `handle_sent`.
+    pub fn chunk(&mut self, now: Now, client: ClientId, most: usize) -> Option<Chunk<'_>> {
+        self.prepare(now, client)?;
+        let viewer = self.clients.get(&client)?.viewer.as_ref()?;
+        if let Some(pending) = &viewer.restore {
+            let end = pending.bytes.len().min(pending.sent + most);
+            return Some(Chunk::Restore {
+                offset: pending.offset,
+                first: pending.sent == 0,
+                last: end == pending.bytes.len(),
+                bytes: &pending.bytes[pending.sent..end],
+            });
+        }
+        let face = &self.faces.get(&viewer.face)?.face;
+        let end = face.complete().min(viewer.limit()).0.min(viewer.at.0 + most as u64);
+        if viewer.crop.is_some() || end <= viewer.at.0 {
+            return None;
+        }
+        let (first, second) = face.journal().read(viewer.at.0..end);
+        Some(Chunk::Output { offset: viewer.at, first, second })
+    }
+
+    /// Gives a viewer that cannot go on from where it is a restore, if it may have one now, and one that has seen
+    /// everything of an ended face its end. `None` when there is nothing to send.
+    fn prepare(&mut self, now: Now, client: ClientId) -> Option<()> {
+        let viewer = self.clients.get_mut(&client)?.viewer.as_mut()?;
+        let living = self.faces.get_mut(&viewer.face)?;
+        if viewer.restore.is_some() {
+            return Some(());
+        }
+        if viewer.stale.is_none()
+            && viewer.crop.is_none()
+            && viewer.at < living.face.journal().tail()
+        {
+            viewer.laps += 1;
+            viewer.stale = Some(now.mono);
+            let laps = viewer.laps;
+            self.note(client, ViewerNote::Lapped { laps });
+            return self.prepare(now, client);
+        }
+        match viewer.stale {
+            Some(due) if due > now.mono => {
+                self.timers.set(due, Timer::Deliver(client));
+                return None;
+            }
+            Some(_) => {
+                viewer.stale = None;
+                renew(viewer, living);
+                return Some(());
+            }
+            None => {}
+        }
+        if viewer.crop.is_some() {
+            return super::crop::prepare(viewer, living, now, &mut self.timers, client);
+        }
+        if let Some(end) = &living.over
+            && viewer.at >= living.face.complete()
+        {
+            let end = Box::new(end.clone());
+            self.end_viewing(client, ViewerNote::Ended { end });
+            return None;
+        }
+        Some(())
+    }
+
+    /// A viewer took `n` bytes of what `chunk` gave.
+    pub fn handle_sent(&mut self, now: Now, client: ClientId, n: usize) {
+        let Some(viewer) = self.clients.get_mut(&client).and_then(|c| c.viewer.as_mut()) else {
+            return;
+        };
+        viewer.progress = now.mono;
+        match &mut viewer.restore {
+            Some(pending) => {
+                pending.sent += n;
+                if pending.sent >= pending.bytes.len() {
+                    viewer.at = pending.offset;
+                    viewer.shown = viewer.shown.max(pending.offset);
+                    viewer.restore = None;
+                }
+            }
+            None => viewer.at = viewer.at.plus(n),
+        }
+        if let Some(living) = self.faces.get_mut(&viewer.face)
+            && living.held
+        {
+            living.held = false;
+            self.effects.push_back(Effect::Read { face: viewer.face });
+        }
+    }
+
+    /// The rest of a frame whose head was sent already: `left` bytes from where the viewer is. Empty when the
+    /// journal has moved on: the frame is then filled up with NULs, which terminals ignore.
+    pub fn rest_of_frame(&self, client: ClientId, left: usize) -> (&[u8], &[u8]) {
+        let Some(viewer) = self.viewer(client) else { return (&[], &[]) };
+        if let Some(pending) = &viewer.restore {
+            let end = pending.bytes.len().min(pending.sent + left);
+            return (&pending.bytes[pending.sent..end], &[]);
+        }
+        match self.faces.get(&viewer.face) {
+            Some(living) if viewer.at >= living.face.journal().tail() => {
+                living.face.journal().read(viewer.at.0..viewer.at.0 + left as u64)
+            }
+            _ => (&[], &[]),
+        }
+    }
+}
+
+/// Makes a viewer's next restore, shared with others at the same offset.
+fn renew(viewer: &mut Viewer, living: &mut Living) {
+    let cropped =
+        !viewer.follows && viewer.size != living.face.size() && living.face.terminal().is_some();
+    viewer.crop = cropped.then(Default::default);
+    let mut bytes = Vec::new();
+    let again = viewer.painted && !viewer.follows;
+    if again || cropped {
+        bytes.extend_from_slice(UNDO);
+    }
+    if viewer.alternate {
+        bytes.extend_from_slice(ALTERNATE);
+    } else if again || cropped {
+        bytes.extend_from_slice(CLEAR);
+    }
+    let history = if viewer.painted && !viewer.follows || cropped { 0 } else { viewer.history };
+    viewer.painted = true;
+    let Some(terminal) = living.face.terminal() else {
+        let from = living.face.journal().tail();
+        viewer.restore = Some(Pending { bytes: bytes.into(), sent: 0, offset: from });
+        return;
+    };
+    let offset = living.face.complete();
+    if cropped {
+        viewer.restore = Some(Pending { bytes: bytes.into(), sent: 0, offset });
+        return;
+    }
+    let known = living.restore.as_ref().filter(|(at, lines, _)| *at == offset && *lines == history);
+    let shared = known.and_then(|(_, _, shared)| shared.upgrade()).unwrap_or_else(|| {
+        let shared: Arc<[u8]> = terminal.restore(history as usize).into();
+        living.restore = Some((offset, history, Arc::downgrade(&shared)));
+        shared
+    });
+    let bytes = if bytes.is_empty() {
+        shared
+    } else {
+        bytes.extend_from_slice(&shared);
+        bytes.into()
+    };
+    viewer.restore = Some(Pending { bytes, sent: 0, offset });
+}

@@ -1,0 +1,126 @@
+//! What a new daemon makes of the faces the last one left.
+
+use super::living::Living;
+use super::meta::Meta;
+use super::timer::Timer;
+use super::{Mux, Now};
+use crate::face::memory::Memory;
+use crate::face::{Face, InFlight};
+use crate::units::{FaceId, Size};
+use crate::wire::Kind;
+use crate::wire::keeper::KeptFace;
+use std::time::Duration;
+
+/// How many daemons in a row a face's bytes may kill before nobody parses them any more.
+const QUARANTINE_AFTER: u64 = 2;
+
+/// What became of a face.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recovered {
+    /// Its screen is what an uninterrupted run would have.
+    Whole,
+    /// Its bytes have killed the daemon twice: kept, not parsed.
+    Quarantined,
+    /// Its checkpoint could not be read: the screen begins anew.
+    Anew,
+}
+
+impl Mux {
+    /// Takes a face over. `culprit`: the last daemon died while it parsed this face.
+    pub fn handle_kept(
+        &mut self,
+        now: Now,
+        kept: KeptFace,
+        memory: Memory,
+        in_flight: InFlight,
+        culprit: bool,
+    ) -> Recovered {
+        let from_keeper = Meta::from_bytes(&kept.meta).ok();
+        let size = from_keeper.as_ref().map_or(Size::DEFAULT, |m| m.size);
+        let lines = self.settings.history_lines as usize;
+        let mut memory = memory;
+        let crashes = crate::face::memory::count_crash(&mut memory, culprit);
+        let quarantine = crashes >= QUARANTINE_AFTER;
+        let (mut face, meta) = Face::recover(memory, size, lines, in_flight, quarantine);
+        face.set_crashes(crashes);
+        let meta = meta.and_then(|bytes| Meta::from_bytes(&bytes).ok()).or(from_keeper);
+        let meta = meta.unwrap_or_else(|| unknown(face.size(), now));
+        let recovered = match face.terminal() {
+            _ if quarantine => Recovered::Quarantined,
+            None => Recovered::Anew,
+            Some(_) => Recovered::Whole,
+        };
+        let waiting = face.input().waiting() > 0;
+        let id = kept.id;
+        self.next_id = self.next_id.max(id.0 + 1);
+        self.faces.insert(id, Living::new(face, meta, kept.pid, now));
+        self.arm_idle(id);
+        if waiting {
+            self.effects.push_back(super::Effect::Write { face: id });
+        }
+        if let Some((exit, reaped)) = kept.exited {
+            self.handle_exited(now, id, exit, reaped);
+        }
+        recovered
+    }
+
+    /// Every face was taken over and has been served for a while: what they printed kills nobody.
+    pub fn forgive_crashes(&mut self) {
+        for living in self.faces.values_mut() {
+            if living.face.terminal().is_some() && living.face.crashes() > 0 {
+                living.face.set_crashes(0);
+            }
+        }
+    }
+
+    /// Sets the timer for a face's idle limit.
+    pub(super) fn arm_idle(&mut self, id: FaceId) {
+        let Some(living) = self.faces.get(&id) else { return };
+        if self.settings.idle_timeout_ms > 0 {
+            let due = living.idle_since() + Duration::from_millis(self.settings.idle_timeout_ms);
+            self.timers.set(due, Timer::Idle(id));
+        }
+    }
+
+    /// Faces without viewers and without an ending, and since when they are idle.
+    pub(super) fn idle_faces(&self) -> impl Iterator<Item = (Duration, FaceId)> {
+        let idle = self
+            .faces
+            .iter()
+            .filter(|(_, l)| l.viewers.is_empty() && l.ending.is_none() && l.over.is_none());
+        idle.map(|(id, l)| (l.idle_since(), *id))
+    }
+
+    /// A face's idle limit may have come.
+    pub(super) fn check_idle(&mut self, now: Now, id: FaceId, kernel: &mut dyn super::Kernel) {
+        let limit = Duration::from_millis(self.settings.idle_timeout_ms);
+        let Some((since, _)) = self.idle_faces().find(|(_, face)| *face == id) else { return };
+        let idle = now.mono.saturating_sub(since);
+        if idle < limit {
+            return self.timers.set(since + limit, Timer::Idle(id));
+        }
+        if !kernel.waiting(id) {
+            let again = (limit / 16).clamp(Duration::from_secs(1), Duration::from_secs(600));
+            return self.timers.set(now.mono + again, Timer::Idle(id));
+        }
+        let for_people = humantime::format_duration(Duration::from_secs(idle.as_secs()));
+        let reason = format!("evicted: idle for {for_people} (idle_timeout)");
+        self.end_face(
+            id,
+            super::living::Ending { cause: crate::wire::EndCause::EvictedIdle, reason, by: None },
+        );
+    }
+}
+
+fn unknown(size: Size, now: Now) -> Meta {
+    Meta {
+        kind: Kind::Cli,
+        name: None,
+        lane: None,
+        user: None,
+        size,
+        fixed: false,
+        command: String::new(),
+        created_ms: now.wall_ms,
+    }
+}

@@ -1,0 +1,235 @@
+//! Input on its way: from a viewer, a handed terminal or `send` into the face's queue, and from there to the PTY.
+
+use super::{Answer, ClientId, Effect, Kernel, Mux, Now, Parked, timer::Timer};
+use crate::face::input::InputError;
+use crate::face::reports;
+use crate::limits::FRAME_BYTES_MAX;
+use crate::term::keys::{self, Key, KeyModes};
+use crate::units::FaceId;
+use crate::wire::{Refusal, Reply, Role, Typed, ViewerNote};
+use std::time::Duration;
+
+/// Between what was typed and the Enter that submits it: long enough for a program to have read the one before the
+/// other, so that it does not take them for one paste.
+const SUBMIT_AFTER: Duration = Duration::from_millis(60);
+
+impl Mux {
+    /// Input of a stream viewer: `bytes` stand at `at` in its input stream. What was accepted before is skipped;
+    /// what finds no room waits, one frame of it; a gap is refused.
+    pub fn handle_input(
+        &mut self,
+        now: Now,
+        client: ClientId,
+        at: u64,
+        bytes: &[u8],
+        kernel: &mut dyn Kernel,
+    ) {
+        let Some(viewer) = self.viewer(client) else { return };
+        let expected = viewer.accepted + viewer.stash.len() as u64;
+        if at > expected || viewer.stash.len() + bytes.len() > FRAME_BYTES_MAX {
+            let reason = format!("input out of order: expected position {expected}, got {at}");
+            return self.note(client, ViewerNote::InputRefused { at: expected, reason });
+        }
+        let known = (expected - at).min(bytes.len() as u64) as usize;
+        if !viewer.drive {
+            let reason = "attached to look only".to_string();
+            return self.note(client, ViewerNote::InputRefused { at: expected, reason });
+        }
+        self.type_as(now, client, &bytes[known..], kernel);
+    }
+
+    /// What a handed terminal sent.
+    pub fn handle_keys(
+        &mut self,
+        now: Now,
+        client: ClientId,
+        bytes: &[u8],
+        kernel: &mut dyn Kernel,
+    ) {
+        if self.viewer(client).is_some() {
+            self.type_as(now, client, bytes, kernel);
+        }
+    }
+
+    /// Whether a handed terminal is to be read: not while what it sent before waits for room.
+    pub fn may_type(&self, client: ClientId) -> bool {
+        self.viewer(client).is_some_and(|v| v.stash.is_empty())
+    }
+
+    fn type_as(&mut self, now: Now, client: ClientId, bytes: &[u8], kernel: &mut dyn Kernel) {
+        let Some(viewer) = self.viewer_mut(client) else { return };
+        let (face, drive, end) = (
+            viewer.face,
+            viewer.drive,
+            viewer.accepted + (viewer.stash.len() + bytes.len()) as u64,
+        );
+        let (bytes, detach) = if viewer.detach.passes(bytes) {
+            (bytes.to_vec(), false)
+        } else {
+            let sifted = viewer.detach.sift(bytes);
+            (sifted.bytes, sifted.detach)
+        };
+        let leads =
+            self.faces.get(&face).is_some_and(|l| l.leader.is_none() || l.leader == Some(client));
+        let (bytes, typed) = reports::sift(&bytes, leads);
+        if drive {
+            if typed {
+                self.lead(now, face, client);
+            }
+            self.take(now, client, bytes, end, kernel);
+        }
+        if detach {
+            self.part(now, client, Some("detached".into()));
+        }
+    }
+
+    /// Accepts `bytes` behind what the viewer has waiting; `end` is where its input stream then stands.
+    fn take(
+        &mut self,
+        now: Now,
+        client: ClientId,
+        bytes: Vec<u8>,
+        end: u64,
+        kernel: &mut dyn Kernel,
+    ) {
+        let Some(viewer) = self.viewer_mut(client) else { return };
+        let (face, token) = (viewer.face, viewer.token);
+        let mut all = std::mem::take(&mut viewer.stash);
+        all.extend_from_slice(&bytes);
+        let Some(living) = self.faces.get_mut(&face) else { return };
+        living.last_active = now.mono;
+        let line_mode = living.face.input().line_mode_matters(&all) && kernel.line_mode(face);
+        match living.face.accept(&all, token, end, line_mode) {
+            Ok(()) => {
+                self.effects.push_back(Effect::Write { face });
+                self.accepted(client, end);
+            }
+            Err(InputError::Full(_)) => {
+                if let Some(viewer) = self.viewer_mut(client) {
+                    // The stash stands for the stream from `accepted` on; what was sifted out counts as taken.
+                    viewer.accepted = end - all.len() as u64;
+                    viewer.stash = all;
+                }
+            }
+            Err(error) => {
+                self.accepted(client, end);
+                self.note(client, ViewerNote::InputRefused { at: end, reason: error.to_string() });
+            }
+        }
+    }
+
+    fn accepted(&mut self, client: ClientId, upto: u64) {
+        let Some(viewer) = self.viewer_mut(client) else { return };
+        viewer.accepted = upto;
+        if !viewer.handed {
+            self.note(client, ViewerNote::Accepted { upto });
+        }
+    }
+
+    /// The next input for a face's PTY, and the position of its first byte.
+    pub fn pending_input(&self, id: FaceId) -> Option<(u64, &[u8])> {
+        let input = self.faces.get(&id)?.face.input();
+        (input.waiting() > 0).then(|| (input.written(), input.next()))
+    }
+
+    /// The PTY took `n` bytes: who waits for room may get it.
+    pub fn handle_written(&mut self, now: Now, id: FaceId, n: usize, kernel: &mut dyn Kernel) {
+        let Some(living) = self.faces.get_mut(&id) else { return };
+        living.face.handle_written(n);
+        for client in living.viewers.clone() {
+            let Some(viewer) = self.viewer(client).filter(|v| !v.stash.is_empty()) else {
+                continue;
+            };
+            let end = viewer.accepted + viewer.stash.len() as u64;
+            self.take(now, client, Vec::new(), end, kernel);
+        }
+    }
+
+    /// `send`: all of it up to the first `Submit` is accepted, or nothing is.
+    pub(super) fn type_into(
+        &mut self,
+        now: Now,
+        client: ClientId,
+        target: &str,
+        typed: Vec<Typed>,
+        kernel: &mut dyn Kernel,
+    ) -> Answer {
+        let id = self.living_for(client, target, Role::Driver)?;
+        self.type_part(now, client, id, typed, kernel)
+    }
+
+    fn type_part(
+        &mut self,
+        now: Now,
+        client: ClientId,
+        id: FaceId,
+        typed: Vec<Typed>,
+        kernel: &mut dyn Kernel,
+    ) -> Answer {
+        let Some(living) = self.faces.get_mut(&id) else {
+            return Err(Refusal::NoSuchFace(id.to_string()));
+        };
+        let modes = key_modes(living.face.terminal());
+        let bracketed = living.face.terminal().is_some_and(|t| t.modes().bracketed_paste);
+        let (mut bytes, mut rest) = (Vec::new(), Vec::new());
+        let mut typed = typed.into_iter();
+        for one in typed.by_ref() {
+            match one {
+                Typed::Text(text) => bytes.extend_from_slice(&text),
+                Typed::Paste(text) => bytes.extend_from_slice(&keys::paste(&text, bracketed)),
+                Typed::Key(name) => {
+                    let key: Key = name
+                        .parse()
+                        .map_err(|e: keys::UnknownKey| Refusal::Invalid(e.to_string()))?;
+                    key.encode(modes, &mut bytes);
+                }
+                Typed::Submit if bytes.is_empty() => bytes.push(b'\r'),
+                Typed::Submit => {
+                    rest.push(Typed::Submit);
+                    break;
+                }
+            }
+        }
+        rest.extend(typed);
+        let line_mode = living.face.input().line_mode_matters(&bytes) && kernel.line_mode(id);
+        living.face.accept(&bytes, 0, 0, line_mode).map_err(|e| match e {
+            InputError::Full(_) => Refusal::Limit(e.to_string()),
+            InputError::LineTooLong(_) => Refusal::Invalid(e.to_string()),
+        })?;
+        living.last_active = now.mono;
+        self.effects.push_back(Effect::Write { face: id });
+        if rest.is_empty() {
+            return Ok(Some(Reply::Done));
+        }
+        self.park(client, Parked::Type { face: id, rest });
+        self.timers.set(now.mono + SUBMIT_AFTER, Timer::Type(client));
+        Ok(None)
+    }
+
+    /// Goes on with what a client types, once the program has been given what came before.
+    pub(super) fn type_on(&mut self, now: Now, client: ClientId, kernel: &mut dyn Kernel) {
+        let Some(c) = self.clients.get_mut(&client) else { return };
+        let Some(Parked::Type { face, .. }) = &c.parked else { return };
+        let face = *face;
+        if self.faces.get(&face).is_some_and(|l| l.face.input().waiting() > 0) {
+            return self.timers.set(now.mono + SUBMIT_AFTER, Timer::Type(client));
+        }
+        let Some(Parked::Type { rest, .. }) = c.parked.take() else { return };
+        match self.type_part(now, client, face, rest, kernel) {
+            Ok(Some(reply)) => self.reply(client, reply),
+            Ok(None) => {}
+            Err(refusal) => self.reply(client, Reply::Refused(refusal)),
+        }
+    }
+}
+
+fn key_modes(terminal: Option<&crate::term::Terminal>) -> KeyModes {
+    let Some(terminal) = terminal else { return KeyModes::default() };
+    let modes = terminal.modes();
+    KeyModes {
+        app_cursor: modes.app_cursor,
+        app_keypad: modes.app_keypad,
+        kitty: terminal.kitty_flags(),
+        modify_other_keys: modes.modify_other_keys.min(2) as u8,
+    }
+}

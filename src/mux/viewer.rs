@@ -1,0 +1,118 @@
+//! A viewer: a client that watches a face. It costs an offset, and while it is behind nothing more.
+
+use crate::face::detach::DetachKeys;
+use crate::face::preview::sanitised;
+use crate::units::{FaceId, Offset, Size};
+use crate::wire::{Attach, Holder};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A restore on its way to a viewer.
+#[derive(Clone)]
+pub(super) struct Pending {
+    /// Shared by all who were due one at the same offset.
+    pub bytes: Arc<[u8]>,
+    /// How much of it was sent.
+    pub sent: usize,
+    /// Output goes on from here.
+    pub offset: Offset,
+}
+
+/// One client's view of one face.
+pub(super) struct Viewer {
+    pub face: FaceId,
+    /// May type.
+    pub drive: bool,
+    /// Shows whatever size the face has.
+    pub follows: bool,
+    /// The daemon holds its terminal.
+    pub handed: bool,
+    /// Its terminal was lent in its alternate screen.
+    pub alternate: bool,
+    pub size: Size,
+    pub pixels: (u16, u16),
+    pub token: u64,
+    pub detach: DetachKeys,
+    pub history: u32,
+    /// The face it runs in itself.
+    pub inside: Option<FaceId>,
+    /// The next byte it gets.
+    pub at: Offset,
+    /// What it said it has shown.
+    pub shown: Offset,
+    pub window: u32,
+    pub restore: Option<Pending>,
+    /// It is due a restore, not before this moment.
+    pub stale: Option<Duration>,
+    /// Its terminal has had a restore before: the next one must make it as fresh first.
+    pub painted: bool,
+    /// When it last took something.
+    pub progress: Duration,
+    pub laps: u64,
+    /// Position in its input stream of what was accepted.
+    pub accepted: u64,
+    /// Accepted as soon as there is room; bounded by one frame.
+    pub stash: Vec<u8>,
+    /// What it last saw of a face whose size is not its own, row by row.
+    pub crop: Option<super::crop::Crop>,
+}
+
+impl Viewer {
+    /// A viewer as `Attach` asks for it, at `at`.
+    pub fn new(
+        face: FaceId,
+        attach: &Attach,
+        drive: bool,
+        at: Offset,
+        accepted: u64,
+        now: Duration,
+    ) -> Viewer {
+        let (handed, alternate) = match &attach.holder {
+            Holder::Client => (false, false),
+            Holder::Daemon { alternate, .. } => (true, *alternate),
+        };
+        Viewer {
+            face,
+            drive,
+            follows: attach.follows_size,
+            handed,
+            alternate,
+            size: attach.size,
+            pixels: attach.pixels,
+            token: attach.token,
+            detach: DetachKeys::new(&attach.detach_keys),
+            history: attach.history,
+            inside: attach.inside.first().and_then(|id| id.parse().ok().map(FaceId)),
+            at,
+            shown: at,
+            window: attach.window,
+            restore: None,
+            stale: None,
+            painted: false,
+            progress: now,
+            laps: 0,
+            accepted,
+            stash: Vec::new(),
+            crop: None,
+        }
+    }
+
+    /// How far it may be sent output: its window beyond what it has shown.
+    pub fn limit(&self) -> Offset {
+        if self.window == 0 { Offset(u64::MAX) } else { self.shown.plus(self.window as usize) }
+    }
+
+    /// A cell's size in its pixels, 0 when unknown.
+    pub fn cell(&self) -> (u16, u16) {
+        (self.pixels.0 / self.size.cols().max(1), self.pixels.1 / self.size.rows().max(1))
+    }
+}
+
+/// A name a face may have: CONTRACT's letters, not a number.
+pub(super) fn valid_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= crate::limits::NAME_BYTES_MAX
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        && !name.bytes().all(|b| b.is_ascii_digit())
+        && sanitised(name) == name
+}

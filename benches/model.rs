@@ -1,170 +1,403 @@
-//! What the terminal model costs: MB/s fed, nanoseconds a restore and a checkpoint, bytes a face, beside two other
-//! models on the same bytes.
+//! The terminal model beside the `vt100` crate and `alacritty_terminal`, in one process and one run:
+//! bytes a second on six kinds of output, the speed of a bare PTY, and memory by a counting allocator.
 //!
-//! `cargo bench --bench model`. Inputs are made before the clock starts; each figure is the median of several runs
-//! of at least `RUN`. Wall time on a shared machine is worth little: read the ratios.
+//!   cargo bench --bench model            the table
+//!   cargo bench --bench model -- sgr     only rows whose name contains `sgr`
+//!   cargo bench --bench model -- --own   only this model, for a profiler
+//!
+//! Rounds are interleaved, so that a busy machine slows all of them alike; the best round counts.
 
-#![allow(clippy::unwrap_used)]
+// Counting allocations takes an allocator, and an allocator is unsafe to write.
+#![allow(unsafe_code, clippy::unwrap_used)]
 
+use alacritty_terminal::event::VoidListener;
+use alacritty_terminal::term::{Config, Term, test::TermSize};
+use alacritty_terminal::vte::ansi::Processor;
+use facemux::limits::{HISTORY_BYTES_MAX, HISTORY_LINES};
 use facemux::term::{History, Terminal, Unwatched};
 use facemux::units::Size;
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::num::NonZero;
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-const RUN: Duration = Duration::from_millis(300);
-const RUNS: usize = 5;
-const INPUT_BYTES: usize = 4 << 20;
-/// What a daemon reads at a time.
-const PIECE_BYTES: usize = 16 * 1024;
 const ROWS: u16 = 24;
 const COLS: u16 = 80;
+/// Bytes of each kind of output.
+const INPUT_BYTES: usize = 4 << 20;
+/// Bytes handed over at a time: what a read from a PTY gives at most.
+const READ_BYTES: usize = 4096;
+const ROUNDS: usize = 7;
 
-fn main() {
-    // `cargo test --benches` only wants to know that it runs.
-    let quick = !std::env::args().any(|a| a == "--bench");
-    let inputs = [
-        ("ascii", ascii()),
-        ("short lines", short_lines()),
-        ("colour", colour()),
-        ("unicode", unicode()),
-        ("full screen", full_screen()),
-    ];
-    println!("{:<14} {:>14} {:>14} {:>14}", "MB/s", "facemux", "vt100", "alacritty");
-    for (name, input) in &inputs {
-        let ours = speed(input.len(), quick, || feed_ours(input));
-        let vt100 = speed(input.len(), quick, || feed_vt100(input));
-        let alacritty = speed(input.len(), quick, || feed_alacritty(input));
-        println!("{name:<14} {ours:>14.1} {vt100:>14.1} {alacritty:>14.1}");
+/// Lines of history of the `vt100` crate. Keeping any makes it several times slower, so it runs without
+/// where speed is measured, and with as many as the others where memory is.
+static VT100_LINES: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed on unchanged to the system's allocator; only numbers are kept.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size(), Relaxed);
+        CALLS.fetch_add(1, Relaxed);
+        // SAFETY: the caller's contract is the system allocator's.
+        unsafe { System.alloc(layout) }
     }
-    println!(
-        "\n{:<14} {:>14} {:>14} {:>14} {:>14}",
-        "", "restore us", "its bytes", "checkpoint us", "its bytes"
-    );
-    for (name, input) in &inputs {
-        let terminal = fed(input);
-        let restore = median(quick, || time(|| drop(black_box(terminal.restore(0)))));
-        let mut checkpoint = vec![];
-        let check = median(quick, || {
-            time(|| {
-                checkpoint.clear();
-                terminal.checkpoint(&mut checkpoint);
-            })
-        });
-        let (r, c) = (terminal.restore(0).len(), checkpoint.len());
-        println!("{name:<14} {:>14.1} {r:>14} {:>14.1} {c:>14}", restore * 1e6, check * 1e6);
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size(), Relaxed);
+        CALLS.fetch_add(1, Relaxed);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        LIVE.fetch_add(size, Relaxed);
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        CALLS.fetch_add(1, Relaxed);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
     }
 }
 
-fn terminal() -> Terminal {
-    Terminal::new(Size::clamped(ROWS, COLS), History::growing(1 << 20, 10_000))
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// A terminal model as the bench sees it.
+trait Model {
+    fn fresh(rows: u16, cols: u16) -> Self;
+    fn feed(&mut self, bytes: &[u8]);
 }
 
-fn fed(input: &[u8]) -> Terminal {
-    let mut terminal = terminal();
-    for piece in input.chunks(PIECE_BYTES) {
-        terminal.feed(piece, &mut Unwatched);
+impl Model for Terminal {
+    fn fresh(rows: u16, cols: u16) -> Terminal {
+        let history = History::growing(HISTORY_BYTES_MAX, HISTORY_LINES);
+        Terminal::new(Size::new(rows, cols).unwrap(), history)
     }
-    terminal
-}
 
-fn feed_ours(input: &[u8]) {
-    black_box(fed(input));
-}
-
-/// Without history: its own is what makes it slow.
-fn feed_vt100(input: &[u8]) {
-    let mut parser =
-        vt100::Parser::new(NonZero::new(ROWS).unwrap(), NonZero::new(COLS).unwrap(), 0);
-    for piece in input.chunks(PIECE_BYTES) {
-        parser.process(piece);
+    fn feed(&mut self, bytes: &[u8]) {
+        Terminal::feed(self, bytes, &mut Unwatched);
     }
-    black_box(parser.screen().cursor_position());
 }
 
-fn feed_alacritty(input: &[u8]) {
-    use alacritty_terminal::event::VoidListener;
-    use alacritty_terminal::term::test::TermSize;
-    use alacritty_terminal::vte::ansi::Processor;
-    let size = TermSize::new(COLS.into(), ROWS.into());
-    let mut term = alacritty_terminal::Term::new(
-        alacritty_terminal::term::Config::default(),
-        &size,
-        VoidListener,
-    );
-    let mut processor: Processor = Processor::new();
-    for piece in input.chunks(PIECE_BYTES) {
-        processor.advance(&mut term, piece);
+impl Model for vt100::Parser {
+    fn fresh(rows: u16, cols: u16) -> vt100::Parser {
+        let side = |n| NonZeroU16::new(n).unwrap();
+        vt100::Parser::new(side(rows), side(cols), VT100_LINES.load(Relaxed))
     }
-    black_box(term.grid().cursor.point);
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.process(bytes);
+    }
 }
 
-/// MB/s of `work`, which consumes `bytes`.
-fn speed(bytes: usize, quick: bool, mut work: impl FnMut()) -> f64 {
-    bytes as f64 / 1e6 / median(quick, || time(&mut work))
+struct Alacritty {
+    parser: Processor,
+    term: Term<VoidListener>,
 }
 
-/// Seconds one call of `work` takes, from as many calls as fill `RUN`.
-fn time(mut work: impl FnMut()) -> f64 {
-    let start = Instant::now();
-    let mut calls = 0;
-    loop {
-        work();
-        calls += 1;
-        let spent = start.elapsed();
-        if spent >= RUN || cfg!(debug_assertions) {
-            return spent.as_secs_f64() / f64::from(calls);
+impl Model for Alacritty {
+    fn fresh(rows: u16, cols: u16) -> Alacritty {
+        let config = Config { scrolling_history: HISTORY_LINES, ..Config::default() };
+        let size = TermSize::new(cols.into(), rows.into());
+        Alacritty { parser: Processor::new(), term: Term::new(config, &size, VoidListener) }
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.parser.advance(&mut self.term, bytes);
+    }
+}
+
+/// A small fixed generator (Steele and Vigna's SplitMix64): every run sees the same bytes.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+
+    fn word(&mut self, out: &mut Vec<u8>) {
+        for _ in 0..=self.below(9) {
+            out.push(b'a' + self.below(26) as u8);
         }
     }
 }
 
-fn median(quick: bool, mut measure: impl FnMut() -> f64) -> f64 {
-    let runs = if quick { 1 } else { RUNS };
-    let mut found: Vec<f64> = (0..runs).map(|_| measure()).collect();
-    found.sort_by(f64::total_cmp);
-    found[runs / 2]
-}
-
-/// `line` again and again; it gets the number of the line.
-fn repeated(line: impl Fn(usize) -> String) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(INPUT_BYTES + 4096);
-    let mut number = 0;
-    while bytes.len() < INPUT_BYTES {
-        bytes.extend(line(number).bytes());
-        number += 1;
+fn filled(mut more: impl FnMut(&mut Dice, &mut Vec<u8>)) -> Vec<u8> {
+    let (mut dice, mut out) = (Dice(1), Vec::with_capacity(INPUT_BYTES + 64 * 1024));
+    while out.len() < INPUT_BYTES {
+        more(&mut dice, &mut out);
     }
-    bytes
+    out
 }
 
+/// Words in lines of 200 to 400 characters, which wrap.
 fn ascii() -> Vec<u8> {
-    repeated(|n| format!("{n:07} {}\r\n", "the quick brown fox jumps over the lazy dog and runs "))
+    filled(|dice, out| {
+        let end = out.len() + 200 + dice.below(200) as usize;
+        while out.len() < end {
+            dice.word(out);
+            out.push(b' ');
+        }
+        out.extend_from_slice(b"\r\n");
+    })
 }
 
+/// What `seq` prints: lines of a few characters.
 fn short_lines() -> Vec<u8> {
-    repeated(|n| format!("{}\r\n", n % 1000))
+    let mut n = 0;
+    filled(|_, out| {
+        n += 1;
+        write!(out, "{n}\r\n").unwrap();
+    })
 }
 
-fn colour() -> Vec<u8> {
-    repeated(|n| {
-        let (a, b) = (n % 8, n % 256);
-        format!(
-            "\x1b[3{a}mstatus\x1b[0m \x1b[1;38;5;{b}mname-{n}\x1b[m \x1b[48;2;{b};20;30mvalue\x1b[0m text\r\n"
+/// Ordinary lines of a build or a log: some 60 characters, a few colours.
+fn colored_lines() -> Vec<u8> {
+    filled(|dice, out| {
+        write!(
+            out,
+            "\x1b[2m12:{:02}:{:02}\x1b[0m \x1b[1;3{}m",
+            dice.below(60),
+            dice.below(60),
+            dice.below(8)
         )
+        .unwrap();
+        dice.word(out);
+        out.extend_from_slice(b"\x1b[0m ");
+        for _ in 0..dice.below(12) {
+            dice.word(out);
+            out.push(b' ');
+        }
+        out.extend_from_slice(b"\r\n");
     })
 }
 
-fn unicode() -> Vec<u8> {
-    repeated(|n| {
-        format!(
-            "{n} \u{65e5}\u{672c}\u{8a9e} \u{e9}\u{fc}\u{df} e\u{301} \u{1f600} \u{2500}\u{2500}\r\n"
-        )
+/// A colour for nearly every character.
+fn sgr() -> Vec<u8> {
+    filled(|dice, out| {
+        for _ in 0..40 {
+            match dice.below(4) {
+                0 => write!(out, "\x1b[3{}m", dice.below(8)),
+                1 => write!(out, "\x1b[38;5;{};48;5;{}m", dice.below(256), dice.below(256)),
+                2 => write!(
+                    out,
+                    "\x1b[38;2;{};{};{}m",
+                    dice.below(8) * 32,
+                    dice.below(8) * 32,
+                    dice.below(8) * 32
+                ),
+                _ => write!(out, "\x1b[0;{}m", dice.below(10)),
+            }
+            .unwrap();
+            out.push(b'!' + dice.below(90) as u8);
+        }
+        out.extend_from_slice(b"\x1b[m\r\n");
     })
 }
 
-/// What an editor or monitor does: moves about and rewrites parts of the screen.
-fn full_screen() -> Vec<u8> {
-    repeated(|n| {
-        let (row, col) = (n % 24 + 1, n * 7 % 60 + 1);
-        format!("\x1b[{row};{col}H\x1b[7m{:>6}\x1b[27m\x1b[K\x1b[{};1H\x1b[36m#\x1b[39m", n, row)
+/// Chinese, Korean, accents as combining marks, emoji.
+fn wide() -> Vec<u8> {
+    filled(|dice, out| {
+        for _ in 0..30 {
+            let c = match dice.below(8) {
+                0 => 'e',
+                1..=4 => char::from_u32(0x4e00 + dice.below(0x5000) as u32).unwrap(),
+                5 => char::from_u32(0xac00 + dice.below(0x2b00) as u32).unwrap(),
+                6 => char::from_u32(0x1f600 + dice.below(0x40) as u32).unwrap(),
+                _ => char::from_u32(0x3b1 + dice.below(24) as u32).unwrap(),
+            };
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            if c == 'e' {
+                out.extend_from_slice("\u{301}".as_bytes());
+            }
+        }
+        out.extend_from_slice(b"\r\n");
     })
+}
+
+/// Full-screen programs, recorded: vim, htop, mc, tmux, dialog.
+fn tui() -> Vec<u8> {
+    const RECORDED: [&[u8]; 5] = [
+        include_bytes!("../tests/golden/vim.raw"),
+        include_bytes!("../tests/golden/htop.raw"),
+        include_bytes!("../tests/golden/mc.raw"),
+        include_bytes!("../tests/golden/tmux.raw"),
+        include_bytes!("../tests/golden/dialog.raw"),
+    ];
+    filled(|dice, out| out.extend_from_slice(RECORDED[dice.below(5) as usize]))
+}
+
+fn time<M: Model>(input: &[u8]) -> Duration {
+    let mut model = M::fresh(ROWS, COLS);
+    let start = Instant::now();
+    for read in input.chunks(READ_BYTES) {
+        model.feed(black_box(read));
+    }
+    let took = start.elapsed();
+    drop(black_box(model));
+    took
+}
+
+/// The time a PTY takes for the same bytes with nobody looking at them.
+fn pty(input: &[u8]) -> Duration {
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let mut attributes = nix::sys::termios::tcgetattr(&pty.slave).unwrap();
+    nix::sys::termios::cfmakeraw(&mut attributes);
+    nix::sys::termios::tcsetattr(&pty.slave, nix::sys::termios::SetArg::TCSANOW, &attributes)
+        .unwrap();
+    let (mut master, mut slave) = (std::fs::File::from(pty.master), std::fs::File::from(pty.slave));
+    let mut buffer = vec![0; 64 * 1024];
+    let mut left = input.len();
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(move || slave.write_all(input).unwrap());
+        while left > 0 {
+            left -= master.read(&mut buffer).unwrap();
+        }
+    });
+    start.elapsed()
+}
+
+fn megabytes_a_second(bytes: usize, took: Duration) -> f64 {
+    bytes as f64 / 1e6 / took.as_secs_f64()
+}
+
+/// Bytes still allocated for a model that was fed `input`, and its allocations while fed.
+fn memory<M: Model>(input: &[u8]) -> (usize, usize) {
+    let before = LIVE.load(Relaxed);
+    let mut model = M::fresh(ROWS, COLS);
+    let calls = CALLS.load(Relaxed);
+    for read in input.chunks(READ_BYTES) {
+        model.feed(read);
+    }
+    let (kept, calls) = (LIVE.load(Relaxed) - before, CALLS.load(Relaxed) - calls);
+    drop(black_box(model));
+    (kept, calls)
+}
+
+type Timed = fn(&[u8]) -> Duration;
+type Input = (&'static str, fn() -> Vec<u8>);
+
+const INPUTS: [Input; 6] = [
+    ("ascii", ascii),
+    ("short lines", short_lines),
+    ("colored lines", colored_lines),
+    ("dense sgr", sgr),
+    ("cjk, emoji", wide),
+    ("tui", tui),
+];
+
+fn throughput(wanted: &str, own: bool, inputs: &[Input]) {
+    let runners: [(&str, Timed); 4] = [
+        ("facemux", time::<Terminal>),
+        ("vt100", time::<vt100::Parser>),
+        ("alacritty", time::<Alacritty>),
+        ("bare pty", pty),
+    ];
+    let runners = if own { &runners[..1] } else { &runners[..] };
+    print!("{:14}", "MB/s");
+    runners.iter().for_each(|(name, _)| print!("{name:>11}"));
+    println!("   facemux is faster than");
+    for (name, make) in inputs.iter().filter(|(name, _)| name.contains(wanted)) {
+        let input = make();
+        let mut best = vec![Duration::MAX; runners.len()];
+        for _ in 0..ROUNDS {
+            for (best, (_, run)) in best.iter_mut().zip(runners) {
+                *best = run(&input).min(*best);
+            }
+        }
+        print!("{name:14}");
+        best.iter().for_each(|took| print!("{:11.0}", megabytes_a_second(input.len(), *took)));
+        let times = |rival: &Duration| rival.as_secs_f64() / best[0].as_secs_f64();
+        let ratios: Vec<String> = runners
+            .iter()
+            .zip(&best)
+            .skip(1)
+            .map(|((n, _), b)| format!("{n} {:.1}x", times(b)))
+            .collect();
+        println!("   {}", ratios.join(", "));
+    }
+}
+
+fn memory_table() {
+    VT100_LINES.store(HISTORY_LINES, Relaxed);
+    let prompt = b"\x1b[1;32mdemo@host\x1b[0m:\x1b[1;34m~\x1b[0m$ ".as_slice();
+    let colored = colored_lines();
+    let lines = colored.split_inclusive(|b| *b == b'\n');
+    let lines: Vec<u8> = lines.take(10_000 + usize::from(ROWS)).flatten().copied().collect();
+    type Measured = fn(&[u8]) -> (usize, usize);
+    let models: [(&str, Measured); 3] = [
+        ("facemux", memory::<Terminal>),
+        ("vt100", memory::<vt100::Parser>),
+        ("alacritty", memory::<Alacritty>),
+    ];
+    println!("\n{:34}{:>11}{:>11}{:>11}", "bytes", "facemux", "vt100", "alacritty");
+    let row = |name: &str, of: &dyn Fn(Measured) -> usize| {
+        print!("{name:34}");
+        models.iter().for_each(|(_, measure)| print!("{:11}", of(*measure)));
+        println!();
+    };
+    row("a face, 80x24, at a prompt", &|m| m(prompt).0);
+    row("a line, of 10,000 coloured ones", &|m| (m(&lines).0 - m(prompt).0) / 10_000);
+    let half = lines.len() / 2;
+    row("allocations per 1000 lines", &|m| (m(&lines).1 - m(&lines[..half]).1) / 5);
+    println!("(a coloured line is {} bytes of output on average)", lines.len() / 10_000);
+}
+
+/// Microseconds and bytes of a restore, without and with history, and of a checkpoint.
+fn restore_table(inputs: &[Input]) {
+    println!("\n{:14}{:>24}{:>24}{:>24}", "us, bytes", "restore", "with history", "checkpoint");
+    for (name, make) in inputs {
+        let mut terminal = Terminal::fresh(ROWS, COLS);
+        Model::feed(&mut terminal, &make());
+        let best = |work: &dyn Fn() -> usize| {
+            let once = || {
+                let start = Instant::now();
+                let bytes = black_box(work());
+                (start.elapsed(), bytes)
+            };
+            let (took, bytes) = (0..20).map(|_| once()).min().unwrap();
+            format!("{:.1}, {bytes}", took.as_secs_f64() * 1e6)
+        };
+        let checkpoint = || {
+            let mut out = Vec::new();
+            terminal.checkpoint(&mut out);
+            out.len()
+        };
+        let (short, long) =
+            (best(&|| terminal.restore(0).len()), best(&|| terminal.restore(usize::MAX).len()));
+        println!("{name:14}{short:>24}{long:>24}{:>24}", best(&checkpoint));
+    }
+}
+
+fn main() {
+    // Without `--bench` cargo only wants to know that it runs.
+    if !std::env::args().any(|a| a == "--bench") {
+        time::<Terminal>(&short_lines()[..4096]);
+        return;
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let own = arguments.iter().any(|a| a == "--own");
+    let wanted = arguments.iter().find(|a| !a.starts_with('-')).map_or("", String::as_str);
+    throughput(wanted, own, &INPUTS);
+    if wanted.is_empty() && !own {
+        restore_table(&INPUTS);
+        memory_table();
+    }
 }

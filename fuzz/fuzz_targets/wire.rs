@@ -5,8 +5,10 @@
 use arbitrary::Arbitrary;
 use facemux::limits::FRAME_BYTES_MAX;
 use facemux::wire::frame::{framed, preamble};
+use facemux::wire::keeper::{FromKeeper, ToKeeper};
 use facemux::wire::{Frame, FrameReader, Message, Request, decode, encode};
 use libfuzzer_sys::fuzz_target;
+use serde::{Serialize, de::DeserializeOwned};
 
 #[derive(Arbitrary, Debug)]
 enum Part {
@@ -23,14 +25,17 @@ struct Input {
 }
 
 fn check(payload: &[u8]) {
-    if let Ok(request) = decode::<Request>(payload) {
-        let again = encode(&request).expect("what fitted a frame fits again");
-        assert_eq!(decode::<Request>(&again).as_ref(), Ok(&request));
-    }
-    if let Ok(message) = decode::<Message>(payload) {
-        let again = encode(&message).expect("what fitted a frame fits again");
-        assert_eq!(decode::<Message>(&again).as_ref(), Ok(&message));
-    }
+    same::<Request>(payload);
+    same::<Message>(payload);
+    same::<FromKeeper>(payload);
+    same::<ToKeeper>(payload);
+}
+
+fn same<T: Serialize + DeserializeOwned>(payload: &[u8]) {
+    let Ok(value) = decode::<T>(payload) else { return };
+    let bytes = encode(&value).expect("what fitted a frame fits again");
+    let again = decode::<T>(&bytes).expect("what we encode decodes");
+    assert_eq!(encode(&again), Ok(bytes));
 }
 
 fuzz_target!(|input: Input| {

@@ -15,7 +15,6 @@ mod error;
 pub mod ledger;
 pub mod log;
 pub mod memory;
-pub mod poll;
 pub mod process;
 pub mod procfs;
 pub mod pty;

@@ -102,8 +102,8 @@ dev: ## a debug build, served in a directory of its own under target/
 	@scripts/setup.sh run
 	@$(MAKE) web
 	$(CARGO) build --locked
-	@mkdir -p -m 700 $(TARGET_DIR)/dev
-	@exec env FACEMUX_DIR=$(CURDIR)/$(TARGET_DIR)/dev FACEMUX_LOG=debug scripts/run.sh $(TARGET_DIR)/debug/facemux $(RUN_ARGS)
+	@mkdir -p -m 700 $(abspath $(TARGET_DIR))/dev
+	@exec env FACEMUX_DIR=$(abspath $(TARGET_DIR))/dev FACEMUX_LOG=debug scripts/run.sh $(TARGET_DIR)/debug/facemux $(RUN_ARGS)
 
 ci: ## what .ci/run runs: test, lint, fuzz-build, fidelity
 	@$(MAKE) test

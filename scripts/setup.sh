@@ -7,7 +7,7 @@ export PATH="$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin"
 goal=${1:?which target}
 
 command -v cargo >/dev/null || {
-	echo "facemux needs Rust 1.88 or later: https://rustup.rs" >&2
+	echo "facemux needs Rust 1.89 or later: https://rustup.rs" >&2
 	exit 1
 }
 

@@ -3,6 +3,8 @@
 //! This file is the map; docs/architecture.md has the tree, the flow and the invariants.
 
 pub mod cli;
+pub mod client;
+pub mod config;
 pub mod face;
 pub mod limits;
 pub mod mux;

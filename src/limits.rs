@@ -13,6 +13,8 @@ pub const COLS_MAX: u16 = 1000;
 
 /// Lines of history a face keeps unless told otherwise.
 pub const HISTORY_LINES: usize = 10_000;
+/// Lines of history that may be asked for; `HISTORY_BYTES_MAX` binds first for any but the shortest.
+pub const HISTORY_LINES_MAX: u32 = 1_000_000;
 /// Bytes of packed history a face keeps at most; whichever bound is reached first drops the oldest.
 pub const HISTORY_BYTES_MAX: usize = 1 << 20;
 
@@ -26,6 +28,10 @@ pub const FACES: u32 = 64;
 pub const FACES_MAX: u32 = 4096;
 /// Bytes of a face's journal unless told otherwise: viewers may lag this far behind and lose nothing.
 pub const JOURNAL_BYTES: u32 = 256 * 1024;
+/// Bytes of a journal at least: a turn's read must fit several times.
+pub const JOURNAL_BYTES_MIN: u32 = 64 * 1024;
+/// Bytes of a journal at most: all of it is memory once a face has printed as much.
+pub const JOURNAL_BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// Bytes of a name.
 pub const NAME_BYTES_MAX: usize = 64;
 /// Certificates kept at most; each is at most `CERTIFICATE_BYTES_MAX`.

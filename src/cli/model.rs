@@ -12,7 +12,7 @@ use lexopt::ValueExt;
 use std::io::{self, Read, Write};
 
 /// What `--help` prints.
-const HELP: &str = "\
+pub const HELP: &str = "\
 usage: facemux model --size COLSxROWS [--resize AT:COLSxROWS]... [--history N]
                      [--format ansi|text|json|html|svg] < BYTES
 
@@ -22,6 +22,9 @@ Feeds standard input to the terminal model and prints the screen it makes.
   --resize AT:COLSxROWS   resizes it after AT bytes; may be given again, in order
   --history N             prints at most N rows of history before the screen (default 0)
   --format F              ansi (default): the bytes that rebuild the screen in a terminal
+
+Example:
+  facemux model --size 80x24 --format text < typescript
 ";
 
 /// Bytes read at a time.

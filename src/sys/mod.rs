@@ -15,6 +15,7 @@ mod error;
 pub mod ledger;
 pub mod log;
 pub mod memory;
+pub mod poll;
 pub mod process;
 pub mod procfs;
 pub mod pty;

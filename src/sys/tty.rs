@@ -3,7 +3,7 @@
 use super::error::{SysError, checked};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 /// A terminal's size as the kernel keeps it.
@@ -206,6 +206,26 @@ pub fn reopen(fd: &impl AsFd) -> Result<OwnedFd, SysError> {
         return Err(SysError::on("open anew", "the terminal")(other));
     }
     Ok(file.into())
+}
+
+/// The controlling terminal opened anew through /dev/tty, as `reopen` does: works for another user's (su), too. Only
+/// to be asked for a terminal whose `foreground_group` is known, which says that it is the controlling one.
+///
+/// # Errors
+/// There is none.
+pub fn reopen_controlling() -> Result<OwnedFd, SysError> {
+    let flags = libc::O_NOCTTY | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/tty");
+    file.map(OwnedFd::from).map_err(SysError::on("open", "/dev/tty"))
+}
+
+/// Whether two descriptors are the same terminal.
+pub fn is_same(a: &impl AsFd, b: &impl AsFd) -> bool {
+    let device = |fd: BorrowedFd<'_>| {
+        let stat = nix::sys::stat::fstat(fd).ok()?;
+        Some((stat.st_dev, stat.st_ino, stat.st_rdev))
+    };
+    is_terminal(a) && is_terminal(b) && device(a.as_fd()) == device(b.as_fd())
 }
 
 /// Drops what the terminal was sent but its program has not read (TCIFLUSH).

@@ -145,6 +145,7 @@ pub fn framed(payload: &[u8]) -> Vec<u8> {
 pub struct FrameReader {
     bytes: Vec<u8>,
     start: usize,
+    current: std::ops::Range<usize>,
     greeted: bool,
 }
 
@@ -161,6 +162,7 @@ impl FrameReader {
 
     /// Adds what was read. Callers read at most `FRAME_BYTES_MAX` between calls of `next`.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.current = 0..0;
         if self.start > 0 && self.start == self.bytes.len() {
             self.bytes.clear();
             self.start = 0;
@@ -184,32 +186,55 @@ impl FrameReader {
     /// # Errors
     /// A peer that speaks no frames or another version; nothing after it is to be trusted.
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
-        if !self.greeted {
-            let Some(first) = self.bytes[self.start..].first_chunk::<PREAMBLE_BYTES>() else {
-                let got = &self.bytes[self.start..];
-                let same = got.len().min(4);
-                return if got[..same] == b"FMUX"[..same] {
-                    Ok(None)
-                } else {
-                    Err(FrameError::NoPreamble)
-                };
-            };
-            check_preamble(first)?;
-            self.greeted = true;
-            self.start += PREAMBLE_BYTES;
+        if self.advance()? { self.frame().map(Some) } else { Ok(None) }
+    }
+
+    /// Moves on to the next whole frame, which `frame` then gives; false when it has not all arrived.
+    ///
+    /// # Errors
+    /// As `next`.
+    pub fn advance(&mut self) -> Result<bool, FrameError> {
+        self.current = 0..0;
+        if !self.greeted && !self.greet()? {
+            return Ok(false);
         }
         let held = &self.bytes[self.start..];
-        let Some(len) = held.first_chunk::<4>() else { return Ok(None) };
+        let Some(len) = held.first_chunk::<4>() else { return Ok(false) };
         let len = u32::from_le_bytes(*len) as usize;
         if len == 0 || len > FRAME_BYTES_MAX + FRAME_HEADER_BYTES {
             return Err(FrameError::Length(len as u64));
         }
         if held.len() < 4 + len {
-            return Ok(None);
+            return Ok(false);
         }
         let from = self.start + 4;
         self.start = from + len;
-        parse(self.bytes[from], &self.bytes[from + 1..from + len]).map(Some)
+        self.current = from..from + len;
+        Ok(true)
+    }
+
+    /// The frame `advance` moved to; an empty message when there is none.
+    ///
+    /// # Errors
+    /// An unknown kind, or a raw frame without its header.
+    pub fn frame(&self) -> Result<Frame<'_>, FrameError> {
+        match self.bytes[self.current.clone()].split_first() {
+            Some((&kind, payload)) => parse(kind, payload),
+            None => Ok(Frame::Message(&[])),
+        }
+    }
+
+    fn greet(&mut self) -> Result<bool, FrameError> {
+        let Some(first) = self.bytes[self.start..].first_chunk::<PREAMBLE_BYTES>() else {
+            let got = &self.bytes[self.start..];
+            let same = got.len().min(4);
+            let hopeful = got[..same] == b"FMUX"[..same];
+            return if hopeful { Ok(false) } else { Err(FrameError::NoPreamble) };
+        };
+        check_preamble(first)?;
+        self.greeted = true;
+        self.start += PREAMBLE_BYTES;
+        Ok(true)
     }
 }
 

@@ -1,0 +1,114 @@
+//! Finding the server, and starting one when `new` finds none.
+
+use super::args::Args;
+use super::stop::{NOT_ALLOWED, Stop, UNREACHABLE, USAGE};
+use crate::client::{ClientError, Connection};
+use crate::config::{self, Places};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Where the server of this command line is; its directory is ours alone.
+pub(super) fn places(args: &Args) -> Result<Places, Stop> {
+    let places = config::places(args.dir().map(PathBuf::from));
+    places.check_runtime().map_err(|e| Stop::failure(NOT_ALLOWED, e))?;
+    Ok(places)
+}
+
+/// Where the server is that the environment alone names.
+pub(super) fn places_of_environment() -> Places {
+    config::places(None)
+}
+
+/// A connection to the running server.
+pub(super) fn connect(args: &Args) -> Result<Connection, Stop> {
+    Connection::open(&places(args)?.socket).map_err(explain)
+}
+
+/// Says what to do when nobody is there.
+pub(super) fn explain(error: ClientError) -> Stop {
+    match error {
+        ClientError::Unreachable { path, source } if absent(&source) => Stop::failure(
+            UNREACHABLE,
+            format!(
+                "no server runs at {}; `facemux new` or `facemux serve` starts one",
+                path.display()
+            ),
+        ),
+        error => error.into(),
+    }
+}
+
+fn absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}
+
+/// A connection to the running server; one is started when there is none.
+pub(super) fn connect_or_start(args: &Args) -> Result<Connection, Stop> {
+    let places = places(args)?;
+    match Connection::open(&places.socket) {
+        Err(ClientError::Unreachable { source, .. }) if absent(&source) => {}
+        other => return other.map_err(explain),
+    }
+    // Of several commands that find no server one starts it; the others wait here and then find it.
+    places.prepare().map_err(|e| Stop::failure(NOT_ALLOWED, e))?;
+    let _turn = Turn::wait_for(&places.runtime.join("starting"))?;
+    match Connection::open(&places.socket) {
+        Err(ClientError::Unreachable { source, .. }) if absent(&source) => {}
+        other => return other.map_err(explain),
+    }
+    start(args)?;
+    Connection::open(&places.socket).map_err(explain)
+}
+
+/// Starts a server in the background and waits until it serves: it says so on its stdout, a pipe of ours.
+fn start(args: &Args) -> Result<(), Stop> {
+    let binary = std::env::current_exe()
+        .map_err(|e| Stop::failure(UNREACHABLE, format!("find the facemux binary: {e}")))?;
+    let mut command = Command::new(binary);
+    command.arg("serve").args(["--web", "off", "--ssh", "off", "--background"]);
+    command.args(["--linger", "60s", "--ready-fd", "1"]);
+    if let Some(dir) = args.dir() {
+        command.args(["--dir", dir]);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let failed = |what: String| Stop::failure(UNREACHABLE, format!("start a server: {what}"));
+    let mut server = command.spawn().map_err(|e| failed(e.to_string()))?;
+    let mut word = [0; 1];
+    let mut ready = server.stdout.take().ok_or_else(|| failed("no pipe".into()))?;
+    match ready.read(&mut word) {
+        Ok(1) => Ok(()),
+        _ => {
+            let mut said = String::new();
+            if let Some(stderr) = server.stderr.take() {
+                // What it said is all there is to tell; a broken pipe tells no more.
+                let _ = stderr.take(4096).read_to_string(&mut said);
+            }
+            let said = said.trim().trim_start_matches("facemux: ");
+            let said = if said.is_empty() { "it ended without a word; see its log" } else { said };
+            Err(failed(said.to_owned()))
+        }
+    }
+}
+
+/// The lock that one starter holds at a time, until it is dropped.
+struct Turn {
+    _file: File,
+}
+
+impl Turn {
+    fn wait_for(path: &Path) -> Result<Turn, Stop> {
+        let failed = |e: &dyn std::fmt::Display| {
+            Stop::failure(USAGE, format!("lock {}: {e}", path.display()))
+        };
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(|e| failed(&e))?;
+        file.lock().map_err(|e| failed(&e))?;
+        Ok(Turn { _file: file })
+    }
+}

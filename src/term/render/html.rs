@@ -10,16 +10,19 @@ use crate::term::modes::CursorShape;
 use crate::term::{Attrs, Line, Underline};
 use std::fmt::{self, Write};
 
-/// Rules that do not depend on the screen. Runs are boxes as high as the row, so that backgrounds
-/// leave no gaps; boxes inside them take the underline over, which boxes do not do by themselves.
+/// Rules that do not depend on the screen. Rows are no higher than the font, so that line drawing joins. Runs are boxes as high as the row, so that backgrounds
+/// leave no gaps; boxes inside them take the underline over, which boxes do not do by themselves, and
+/// carry it on behind a glyph narrower than its cells.
 const RULES: &str = "\
 body{margin:0}\n\
 pre{margin:0;padding:8px;min-width:max-content;direction:ltr;unicode-bidi:bidi-override;\
-font:16px/1.25 \"DejaVu Sans Mono\",\"Liberation Mono\",Menlo,Consolas,monospace;font-variant-ligatures:none}\n\
-pre *{display:inline-block;height:1.25em;vertical-align:top;white-space:pre;text-decoration-skip-ink:none}\n\
+font:16px/18px \"DejaVu Sans Mono\",\"Liberation Mono\",Menlo,Consolas,monospace;font-variant-ligatures:none}\n\
+pre *{display:inline-block;height:18px;vertical-align:top;white-space:pre;text-decoration-skip-ink:none}\n\
 pre a:hover{outline:1px solid}\n\
 i{width:1ch;font-style:inherit;text-decoration:inherit}\n\
 b{width:2ch;font-weight:inherit;text-decoration:inherit}\n\
+[style*=underline] :is(i,b){overflow-x:clip}\n\
+[style*=underline] :is(i,b)::after{content:\"\\a0\\a0\"}\n\
 @keyframes k{50%{color:transparent}}\n\
 .k{animation:k 1s step-end infinite}\n\
 @media(prefers-reduced-motion:reduce){.k{animation:none}}\n";

@@ -10,7 +10,9 @@ use crate::term::{Attrs, Line, Underline};
 use std::fmt::{self, Write};
 
 /// A cell in pixels.
-const CELL: (usize, usize) = (9, 18);
+///
+/// No higher than the font's ascent and descent together, so that line drawing joins.
+const CELL: (usize, usize) = (9, 17);
 /// Size of the font, so that a digit of common monospace fonts is a cell wide.
 const FONT: usize = 15;
 /// Where the letters stand, below the top of their cell.
@@ -113,16 +115,21 @@ impl Svg<'_> {
 
     /// Pieces of ASCII as one element each, everything else cell by cell.
     fn text(&self, run: &Run<'_>, place: &Place, fg: Rgb, out: &mut dyn Write) -> fmt::Result {
-        let mut attributes = String::new();
+        // As CSS: the rule for all text would win over attributes.
+        let mut css = String::new();
         if fg != self.theme.fg {
-            write!(attributes, " style=\"fill:{fg}\"")?;
+            write!(css, "fill:{fg};")?;
         }
         if run.style.attrs.contains(Attrs::BOLD) {
-            attributes.push_str(" font-weight=\"bold\"");
+            css.push_str("font-weight:bold;");
         }
         if run.style.attrs.contains(Attrs::ITALIC) {
-            attributes.push_str(" font-style=\"italic\"");
+            css.push_str("font-style:italic;");
         }
+        let attributes = match css.strip_suffix(';') {
+            Some(css) => format!(" style=\"{css}\""),
+            None => String::new(),
+        };
         let mut x = place.x;
         let mut rest = run.cells.as_slice();
         while let Some(&(first, _)) = rest.first() {

@@ -5,6 +5,7 @@ pub mod args;
 mod attach;
 mod detach;
 mod detach_keys;
+mod doctor;
 mod events;
 mod info;
 mod kill;
@@ -47,6 +48,7 @@ const VERBS: &[Verb] = &[
     resize::VERB,
     rename::VERB,
     events::VERB,
+    doctor::VERB,
     MODEL,
     version::VERB,
 ];

@@ -4,9 +4,20 @@
 
 /// All modes back to a fresh terminal's: the primary screen (its cursor where it was), no scroll region, no margins,
 /// no left over pen, charset, link, keyboard protocol, mouse or paste mode, and the cursor shown.
-pub const MODES: &[u8] = b"\x18\x1b[?2026l\x1b[?1049l\x1b[?1047l\x1b[?47l\x1b[r\x1b[?69l\x1b[?6l\x1b[?7h\x1b[?45l\x1b[4l\x1b[20l\
-\x1b[?1l\x1b>\x1b[?66l\x1b[?5l\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\x1b[?1006l\x1b[?1015l\x1b[?1016l\
-\x1b[?2004l\x1b[?2031l\x1b[?2048l\x1b[<9u\x1b[=0;1u\x1b[>4;0m\x1b]8;;\x1b\\\x0f\x1b(B\x1b)B\x1b[m\x1b[0 q\x1b[?12l\x1b[?25h";
+pub const MODES: &[u8] = concat!(
+    // An unfinished sequence, a frame being held back, the alternate screen in its three forms.
+    "\x18\x1b[?2026l\x1b[?1049l\x1b[?1047l\x1b[?47l",
+    // Scroll region, margins, origin, wrapping, reverse wrapping, insertion, newline mode, reverse video.
+    "\x1b[r\x1b[?69l\x1b[?6l\x1b[?7h\x1b[?45l\x1b[4l\x1b[20l\x1b[?5l",
+    // Cursor keys, keypad; mouse, focus, paste, colour scheme and size reports.
+    "\x1b[?1l\x1b>\x1b[?66l\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\x1b[?1006l",
+    "\x1b[?1015l\x1b[?1016l\x1b[?2004l\x1b[?2031l\x1b[?2048l",
+    // The kitty keyboard protocol's stack and flags, modifyOtherKeys.
+    "\x1b[<9u\x1b[=0;1u\x1b[>4;0m",
+    // Link, charsets, pen, cursor style and visibility.
+    "\x1b]8;;\x1b\\\x0f\x1b(B\x1b)B\x1b[m\x1b[0 q\x1b[?12l\x1b[?25h",
+)
+.as_bytes();
 
 /// A fresh, empty screen; what is above it in the scrollback stays.
 pub const CLEAR: &[u8] = b"\x1b[H\x1b[J";

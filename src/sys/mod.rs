@@ -11,6 +11,7 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+pub mod disk;
 mod error;
 pub mod ledger;
 pub mod log;

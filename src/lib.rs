@@ -6,6 +6,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod face;
+pub mod keeper;
 pub mod limits;
 pub mod mux;
 pub mod region;

@@ -40,6 +40,8 @@ pub const CERTIFICATES_MAX: usize = 256;
 pub const CERTIFICATE_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of accepted input a face's program has not read yet; a driver beyond it is refused.
 pub const INPUT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of address space of the daemon's own shared memory, the ledger at its start: sparse, only what is used costs.
+pub const DAEMON_MEMORY_BYTES: usize = 1 << 20;
 /// Ids made durable at a time: one fsync for this many faces; at most so many are skipped after a crash of all.
 pub const IDS_RESERVED: u64 = 32;
 /// Bytes of a Unix socket's path, `sun_path` less its NUL (unix(7)).

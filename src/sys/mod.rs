@@ -14,6 +14,7 @@ pub mod clock;
 pub mod disk;
 mod error;
 pub mod ledger;
+pub mod lock;
 pub mod log;
 pub mod memory;
 pub mod poll;

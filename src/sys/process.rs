@@ -6,6 +6,11 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+/// What the keeper answers for an id that is taken.
+pub const EEXIST: i32 = libc::EEXIST;
+/// What the keeper answers when there is no room.
+pub const EAGAIN: i32 = libc::EAGAIN;
+
 /// How a process ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ended {
@@ -222,19 +227,28 @@ pub fn inherited(number: RawFd) -> Result<OwnedFd, SysError> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Puts /dev/null in the place of descriptors 0, 1 and 2.
+/// A second descriptor for one this process was started with: close-on-exec, the first stays as it is.
 ///
 /// # Errors
-/// No /dev/null.
-pub fn silence_standard_streams() -> Result<(), SysError> {
-    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
-    let null = null.map_err(SysError::on("open", "/dev/null"))?;
-    for number in 0..3 {
-        // SAFETY: dup2 onto a standard stream: nothing in the program owns those numbers.
-        checked(unsafe { libc::dup2(null.as_raw_fd(), number) })
-            .map_err(SysError::on("redirect", "a stream"))?;
-    }
-    Ok(())
+/// EBADF when there is none.
+pub fn inherited_copy(number: RawFd) -> Result<OwnedFd, SysError> {
+    // SAFETY: fcntl on a number gives a new descriptor, or EBADF when that number is none.
+    let copy = checked(unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) })
+        .map_err(SysError::on("copy", format!("descriptor {number}")))?;
+    // SAFETY: the kernel gave this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Puts what `fd` refers to in the place of a standard stream: 0, 1 or 2.
+///
+/// # Errors
+/// dup2(2)'s.
+pub fn redirect_stream(stream: RawFd, fd: &impl AsFd) -> Result<(), SysError> {
+    assert!((0..3).contains(&stream), "only the standard streams are nobody's");
+    // SAFETY: dup2 onto a standard stream: nothing in the program owns those numbers.
+    checked(unsafe { libc::dup2(fd.as_fd().as_raw_fd(), stream) })
+        .map(drop)
+        .map_err(SysError::on("redirect", format!("stream {stream}")))
 }
 
 #[cfg(test)]

@@ -6,6 +6,27 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+/// Terminal gone, or the end asked for politely.
+pub const HANGUP: i32 = libc::SIGHUP;
+/// From the keyboard.
+pub const INTERRUPT: i32 = libc::SIGINT;
+/// From the keyboard, with a core.
+pub const QUIT: i32 = libc::SIGQUIT;
+/// The end asked for.
+pub const TERMINATE: i32 = libc::SIGTERM;
+/// The end, not to be refused.
+pub const KILL: i32 = libc::SIGKILL;
+/// Stop, not to be refused.
+pub const STOP: i32 = libc::SIGSTOP;
+/// Go on after a stop.
+pub const CONTINUE: i32 = libc::SIGCONT;
+/// Stop, from the keyboard.
+pub const TERMINAL_STOP: i32 = libc::SIGTSTP;
+/// The terminal's size changed.
+pub const WINDOW_CHANGE: i32 = libc::SIGWINCH;
+/// A child ended or stopped.
+pub const CHILD: i32 = libc::SIGCHLD;
+
 /// Signals that are blocked in this thread and taken from a descriptor instead.
 #[derive(Debug)]
 pub struct Signals(SignalFd);
@@ -22,6 +43,11 @@ impl Signals {
             set.add(Signal::try_from(*number).map_err(failed())?);
         }
         set.thread_block().map_err(failed())?;
+        if numbers.contains(&CHILD) {
+            // Inherited as ignored, the kernel would reap our children before we look at them.
+            // SAFETY: the default action runs no code of ours.
+            unsafe { libc::signal(CHILD, libc::SIG_DFL) };
+        }
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Signals(SignalFd::with_flags(&set, flags).map_err(failed())?))
     }

@@ -126,6 +126,11 @@ pub fn send_vectored(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<us
     send_with_fds(fd, parts, &[])
 }
 
+/// Whether sending failed because descriptors in flight or memory ran short: to be tried again in a while.
+pub fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ETOOMANYREFS | libc::ENOBUFS | libc::ENOMEM))
+}
+
 /// Takes a connection from a listener: not blocking, close-on-exec.
 ///
 /// # Errors

@@ -1,0 +1,106 @@
+//! Who outlives a crash: `facemux serve`.
+//!
+//! Owns the PTY masters, the faces' memory, the children, the listeners and the ids. Starts daemon, web and ssh and
+//! starts them again; reaps everything, as PID 1 or as subreaper. One thread, which blocks in `poll` alone and
+//! sleeps for ever when nothing is due. Parses no byte of terminal output or of the network: all it reads is
+//! messages of the daemon (`wire::keeper`), signals and /proc.
+
+mod children;
+mod drain;
+mod ending;
+mod face;
+mod ids;
+mod link;
+mod oom;
+mod role;
+mod roles;
+mod server;
+mod start;
+
+use crate::config::Config;
+use crate::sys::SysError;
+use drain::Phase;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use server::Server;
+use start::Held;
+pub use start::StartError;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::Instant;
+
+const SIGNALS: Token = Token(0);
+const DAEMON: Token = Token(1);
+
+/// Runs the server until it has drained.
+///
+/// # Errors
+/// `StartError` when it cannot start; once it runs it ends in order.
+pub fn serve(config: Config) -> Result<(), StartError> {
+    let (server, held) = start::start(config)?;
+    Ok(turn(server, &held)?)
+}
+
+fn turn(mut server: Server, held: &Held) -> Result<(), SysError> {
+    let mut poll = Poll::new().map_err(SysError::on("create", "the poll"))?;
+    let mut events = Events::with_capacity(8);
+    let mut polled: Option<(RawFd, u32)> = None;
+    let signals = held.signals.as_fd().as_raw_fd();
+    watch(&poll, signals, SIGNALS, Interest::READABLE)?;
+    while server.phase != Phase::Over {
+        let now = Instant::now();
+        server.start_roles(now);
+        // Each daemon has a socket of its own, which may have its predecessor's number.
+        let current = server.daemon_socket().map(|fd| (fd, server.daemon.role.starts));
+        if current != polled {
+            polled = current;
+            if let Some((fd, _)) = current {
+                watch(&poll, fd, DAEMON, Interest::READABLE | Interest::WRITABLE)?;
+            }
+        }
+        let timeout = deadline(&mut server).map(|at| at.saturating_duration_since(now));
+        match poll.poll(&mut events, timeout) {
+            Err(e) if e.kind() != std::io::ErrorKind::Interrupted => {
+                return Err(SysError::on("wait for", "events")(e));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        let now = Instant::now();
+        if events.iter().any(|e| e.token() == DAEMON) {
+            server.handle_daemon(now);
+        }
+        if events.iter().any(|e| e.token() == SIGNALS) {
+            take_signals(&mut server, held, now);
+        }
+        if server.look_at().is_some_and(|at| at <= now) {
+            server.look(now);
+        }
+        server.advance(now);
+        server.flush(now);
+    }
+    Ok(())
+}
+
+fn take_signals(server: &mut Server, held: &Held, now: Instant) {
+    loop {
+        match held.signals.next() {
+            Ok(Some((crate::sys::signals::CHILD, _))) => server.handle_children(now),
+            Ok(Some((number, from))) => server.handle_signal(now, number, from),
+            Ok(None) => return,
+            Err(e) => {
+                log::error!("signals cannot be read: {e}");
+                return;
+            }
+        }
+    }
+}
+
+fn deadline(server: &mut Server) -> Option<Instant> {
+    let times = [server.start_at(), server.look_at(), server.advance_at(), server.send_at()];
+    times.into_iter().flatten().min()
+}
+
+fn watch(poll: &Poll, fd: RawFd, token: Token, interest: Interest) -> Result<(), SysError> {
+    poll.registry()
+        .register(&mut SourceFd(&fd), token, interest)
+        .map_err(SysError::on("watch", "a descriptor"))
+}

@@ -1,0 +1,235 @@
+//! Starting daemon, web and ssh, and what to do when one of them dies.
+//!
+//! All of them are this very program, started anew with its descriptors at fixed numbers. When the daemon dies its
+//! account is read from the zombie and told to its successor, which gets every face as it stands.
+
+use super::link::Link;
+use super::server::{Frontend, Server};
+use super::start::is_json;
+use crate::sys::ledger::{AccountFile, Ledger};
+use crate::sys::process::Ended;
+use crate::sys::{SysError, socket, spawn};
+use crate::wire::keeper::{Crash, FromKeeper, FrontendStart, Start};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// This very program, also when its file was replaced.
+const PROGRAM: &str = "/proc/self/exe";
+
+impl Server {
+    /// Starts what is due.
+    pub(super) fn start_roles(&mut self, now: Instant) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if due(self.daemon.role.start_at())
+            && let Err(e) = self.start_daemon(now)
+        {
+            let pause = self.daemon.role.failed(now);
+            log::error!("{e}; trying again in {pause:?}");
+        }
+        let mut started = false;
+        for name in ["web", "ssh"] {
+            let slot = if name == "web" { &mut self.web } else { &mut self.ssh };
+            let Some(mut frontend) = slot.take_if(|f| due(f.role.start_at())) else { continue };
+            match self.start_frontend(now, &mut frontend) {
+                Ok(()) => started = true,
+                Err(e) => {
+                    let pause = frontend.role.failed(now);
+                    log::error!("{e}; trying again in {pause:?}");
+                }
+            }
+            if name == "web" { self.web = Some(frontend) } else { self.ssh = Some(frontend) }
+        }
+        if started {
+            self.tell_processes();
+        }
+    }
+
+    /// The earliest time at which one is to be started.
+    pub(super) fn start_at(&self) -> Option<Instant> {
+        let frontends = [&self.web, &self.ssh];
+        let mut times: Vec<Instant> =
+            frontends.into_iter().flatten().filter_map(|f| f.role.start_at()).collect();
+        times.extend(self.daemon.role.start_at());
+        times.into_iter().min()
+    }
+
+    fn start_daemon(&mut self, now: Instant) -> Result<(), SysError> {
+        let (ours, theirs) = socket::seqpacket_pair()?;
+        let child = spawn::role(PROGRAM, "facemux", &["daemon"], vec![theirs])
+            .map_err(SysError::on("start", "the daemon"))?;
+        let role = &mut self.daemon.role;
+        let generation = role.starts;
+        role.started(child.id(), now);
+        self.daemon.account = match AccountFile::open(child.id()) {
+            Ok(account) => Some(account),
+            Err(e) => {
+                log::warn!("{e}: input in flight when the daemon is killed may be doubted");
+                None
+            }
+        };
+        self.daemon.link = Some(Link::new(ours));
+        let start = Start {
+            settings: self.config.settings.clone(),
+            next_id: self.ids.next(),
+            reserved: self.ids.reserved(),
+            crash: self.daemon.crash.clone(),
+            generation,
+            keeper_pid: std::process::id(),
+            dir: self.config.places.dir.as_ref().map(|d| d.display().to_string()),
+            url: self.web.as_ref().map(|f| format!("{}/?face=", self.url(f))),
+        };
+        let fds = vec![Rc::clone(&self.listener), Rc::clone(&self.ledger)];
+        self.tell(&FromKeeper::Start(Box::new(start)), fds);
+        self.tell_all();
+        self.tell(&FromKeeper::Go, vec![]);
+        self.tell_processes();
+        self.flush(now);
+        Ok(())
+    }
+
+    fn tell_all(&mut self) {
+        let faces: Vec<_> = self.faces.values().map(|f| (f.kept(), f.fds())).collect();
+        for (face, fds) in faces {
+            self.tell(&FromKeeper::Face(face), fds);
+        }
+        for (id, bytes) in self.certificates.clone() {
+            self.tell(&FromKeeper::Certificate { id, bytes }, vec![]);
+        }
+    }
+
+    fn start_frontend(&mut self, now: Instant, frontend: &mut Frontend) -> Result<(), SysError> {
+        let name = frontend.role.name;
+        let (ours, theirs) = socket::seqpacket_pair()?;
+        let listener = frontend.listener.try_clone().map_err(SysError::on("copy", "a listener"))?;
+        let child = spawn::role(PROGRAM, "facemux", &[name], vec![listener, theirs])
+            .map_err(SysError::on("start", format!("the {name} frontend")))?;
+        frontend.role.started(child.id(), now);
+        let places = &self.config.places;
+        let message = FrontendStart {
+            socket: places.socket.display().to_string(),
+            dir: places.dir.as_ref().map(|d| d.display().to_string()),
+            state: places.state.display().to_string(),
+            address: frontend.address.to_string(),
+            url: self.web.as_ref().map_or_else(|| self.url(frontend), |web| self.url(web)),
+            origins: self.config.origins.clone(),
+            auth: self.config.auth.clone(),
+            authorized_keys: self.config.authorized_keys.clone(),
+            log_json: is_json(self.config.log_style),
+            page_faces: self.config.page_faces,
+        };
+        let mut link = Link::new(ours);
+        let sent =
+            link.post(&message, vec![]).map_err(std::io::Error::other).and_then(|()| link.flush());
+        if let Err(e) = sent {
+            log::warn!("the {name} frontend did not take its settings: {e}");
+        }
+        frontend.link = Some(link);
+        Ok(())
+    }
+
+    fn url(&self, web: &Frontend) -> String {
+        self.config.public_url.clone().unwrap_or_else(|| format!("http://{}", web.address))
+    }
+
+    /// Where the processes are.
+    pub(super) fn tell_processes(&mut self) {
+        let pid = |f: &Option<Frontend>| f.as_ref().and_then(|f| f.role.pid);
+        let address = |f: &Option<Frontend>| f.as_ref().map(|f| f.address.to_string());
+        let places = &self.config.places;
+        let text = serde_json::json!({
+            "keeper": std::process::id(),
+            "daemon": self.daemon.role.pid,
+            "web": pid(&self.web),
+            "ssh": pid(&self.ssh),
+            "web_address": address(&self.web),
+            "ssh_address": address(&self.ssh),
+            "socket": places.socket,
+            "state": places.state,
+            "log": self.config.background.then_some(&places.log),
+        });
+        self.tell(&FromKeeper::Processes(text.to_string()), vec![]);
+    }
+
+    /// A child that may be one of ours has died and is not reaped yet.
+    pub(super) fn role_died(&mut self, now: Instant, pid: u32, ended: Ended) {
+        if self.daemon.role.pid == Some(pid) {
+            self.daemon_died(now, pid, ended);
+            return;
+        }
+        let draining = self.is_draining();
+        let Some(frontend) =
+            [&mut self.web, &mut self.ssh].into_iter().flatten().find(|f| f.role.pid == Some(pid))
+        else {
+            return;
+        };
+        let name = frontend.role.name;
+        frontend.link = None;
+        if draining {
+            frontend.role.buried();
+            return;
+        }
+        let pause = frontend.role.failed(now);
+        log::error!("the {name} frontend (pid {pid}) {ended}; starting it again in {pause:?}");
+        self.tell_processes();
+    }
+
+    fn daemon_died(&mut self, now: Instant, pid: u32, ended: Ended) {
+        // What it said before it died stands.
+        self.handle_daemon(now);
+        self.daemon.link = None;
+        if self.is_draining() {
+            self.daemon.role.buried();
+            return;
+        }
+        let what = self.autopsy(pid, ended);
+        self.daemon.account = None;
+        let pause = self.daemon.role.failed(now);
+        log::error!("the daemon (pid {pid}) {ended}{what}; starting it again in {pause:?}");
+    }
+
+    /// What the dead daemon's last call returned; for its successor, and as words for the log.
+    fn autopsy(&mut self, pid: u32, ended: Ended) -> String {
+        let record = Ledger::open(&*self.ledger).ok().and_then(|(ledger, _)| ledger.last_record());
+        let reason = format!("the daemon (pid {pid}) {ended}");
+        let Some(record) = record.filter(|r| r.pid == pid) else {
+            // It published nothing: what its predecessor left still stands.
+            if let Some(crash) = &mut self.daemon.crash {
+                crash.reason = reason;
+            } else {
+                self.daemon.crash =
+                    Some(Crash { returned_read: None, returned_written: None, reason });
+            }
+            return " before it had recovered".to_owned();
+        };
+        let account = self.daemon.account.as_ref().and_then(|a| a.read().ok());
+        let returned_read = account.map(|a| record.returned_read(a.read));
+        let returned_written = account.map(|a| record.returned_written(a.written));
+        self.daemon.crash = Some(Crash { returned_read, returned_written, reason });
+        let told = |n: Option<u64>| n.map_or("an unknown number".to_owned(), |n| n.to_string());
+        format!(
+            "; its last call was {:?} for face {} at {}: {} bytes read, {} written",
+            record.kind,
+            record.face,
+            record.offset,
+            told(returned_read),
+            told(returned_written)
+        )
+    }
+
+    /// The first daemon is ready: whoever waits for us is told.
+    pub(super) fn handle_ready(&mut self) {
+        log::info!("the daemon (pid {}) is ready", self.daemon.role.pid.unwrap_or(0));
+        let Some(fd) = self.ready.take() else { return };
+        let address =
+            |f: &Option<Frontend>| f.as_ref().map_or("off".to_owned(), |f| f.address.to_string());
+        let line = format!("ready web={} ssh={}\n", address(&self.web), address(&self.ssh));
+        if let Err(e) = std::io::Write::write_all(&mut std::fs::File::from(fd), line.as_bytes()) {
+            log::warn!("whoever started us does not wait for us any more: {e}");
+        }
+    }
+
+    /// The daemon's way in, to be polled.
+    pub(super) fn daemon_socket(&self) -> Option<std::os::fd::RawFd> {
+        self.daemon.link.as_ref().map(Link::raw_fd)
+    }
+}

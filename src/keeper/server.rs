@@ -1,0 +1,286 @@
+//! The keeper's state and what it does when the daemon asks.
+//!
+//! Owns the faces' descriptors, the listeners and the certificates. Every message of the daemon is acted on when it
+//! is read, also when the daemon is dead by then: what the keeper was told stands.
+
+use super::drain::Phase;
+use super::ending::Ending;
+use super::face::{Face, Life};
+use super::ids::Ids;
+use super::link::{Link, Sent};
+use super::oom::OomCount;
+use super::role::Role;
+use super::start::StartError;
+use crate::config::Config;
+use crate::limits::{
+    CERTIFICATE_BYTES_MAX, CERTIFICATES_MAX, DAEMON_MEMORY_BYTES, FACES_MAX, IDS_RESERVED,
+};
+use crate::sys::ledger::AccountFile;
+use crate::sys::process::DescriptorLimit;
+use crate::sys::spawn::{self, Program};
+use crate::sys::tty::{self, WindowSize};
+use crate::sys::{SysError, memory, process, pty, signals};
+use crate::units::FaceId;
+use crate::wire::keeper::{Crash, FromKeeper, Spawn, ToKeeper};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// When descriptors in flight ran short: how long until sending is tried again.
+const SEND_AGAIN: Duration = Duration::from_millis(10);
+
+/// The keeper.
+#[derive(Debug)]
+pub struct Server {
+    pub(super) config: Config,
+    pub(super) descriptors: DescriptorLimit,
+    pub(super) listener: Rc<OwnedFd>,
+    pub(super) ledger: Rc<OwnedFd>,
+    pub(super) ids: Ids,
+    pub(super) faces: BTreeMap<FaceId, Face>,
+    /// Children of ours that are nobody's any more: to be reaped when they die, never to be killed.
+    pub(super) left_alone: BTreeSet<u32>,
+    pub(super) certificates: BTreeMap<FaceId, Vec<u8>>,
+    pub(super) daemon: Daemon,
+    pub(super) web: Option<Frontend>,
+    pub(super) ssh: Option<Frontend>,
+    pub(super) phase: Phase,
+    pub(super) oom: OomCount,
+    pub(super) ready: Option<OwnedFd>,
+    send_at: Option<Instant>,
+}
+
+/// The daemon as the keeper sees it.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Its process.
+    pub role: Role,
+    /// The way to it.
+    pub link: Option<Link>,
+    /// Its account of bytes read and written.
+    pub account: Option<AccountFile>,
+    /// What the last one left unfinished, until this one has published a record of its own.
+    pub crash: Option<Crash>,
+}
+
+/// A frontend as the keeper sees it.
+#[derive(Debug)]
+pub struct Frontend {
+    /// Its process.
+    pub role: Role,
+    /// Kept open so that restarts refuse no connection.
+    pub listener: OwnedFd,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Tells it by its end that the server has ended.
+    pub link: Option<Link>,
+}
+
+impl Frontend {
+    /// To be started at once.
+    pub fn new(
+        name: &'static str,
+        listener: OwnedFd,
+        address: SocketAddr,
+        now: Instant,
+    ) -> Frontend {
+        Frontend { role: Role::new(name, now), listener, address, link: None }
+    }
+}
+
+impl Server {
+    /// With everything `start` took.
+    ///
+    /// # Errors
+    /// Out of memory or descriptors.
+    #[allow(clippy::too_many_arguments, reason = "each is taken once, by name, in `start`")]
+    pub(super) fn new(
+        config: Config,
+        listener: OwnedFd,
+        descriptors: DescriptorLimit,
+        mut ids: Ids,
+        web: Option<Frontend>,
+        ssh: Option<Frontend>,
+        ready: Option<OwnedFd>,
+        now: Instant,
+    ) -> Result<Server, StartError> {
+        let ledger = memory::create_memfd("facemux-ledger", DAEMON_MEMORY_BYTES)?;
+        if let Err(e) = ids.reserve(ids.next() + IDS_RESERVED) {
+            log::error!("{e}: no face can be started until ids can be made durable");
+        }
+        let daemon =
+            Daemon { role: Role::new("daemon", now), link: None, account: None, crash: None };
+        Ok(Server {
+            config,
+            descriptors,
+            listener: Rc::new(listener),
+            ledger: Rc::new(ledger),
+            ids,
+            faces: BTreeMap::new(),
+            left_alone: BTreeSet::new(),
+            certificates: BTreeMap::new(),
+            daemon,
+            web,
+            ssh,
+            phase: Phase::Running,
+            oom: OomCount::find(),
+            ready,
+            send_at: None,
+        })
+    }
+
+    /// Puts a message to the daemon in line; nothing when there is none: its successor is told by the tables.
+    pub(super) fn tell(&mut self, message: &FromKeeper, fds: Vec<Rc<OwnedFd>>) {
+        if let Some(link) = &mut self.daemon.link
+            && let Err(e) = link.post(message, fds)
+        {
+            log::error!("a message to the daemon was dropped: {e}");
+        }
+    }
+
+    /// Sends the daemon what waits.
+    pub(super) fn flush(&mut self, now: Instant) {
+        self.send_at = None;
+        let Some(link) = &mut self.daemon.link else { return };
+        match link.flush() {
+            Ok(Sent::All | Sent::Waiting) => {}
+            Ok(Sent::Later) => self.send_at = Some(now + SEND_AGAIN),
+            // It is dead or dying: SIGCHLD says so too.
+            Err(e) => log::debug!("the daemon takes no message: {e}"),
+        }
+    }
+
+    /// When `flush` is to be tried again without the socket's saying so.
+    pub(super) fn send_at(&self) -> Option<Instant> {
+        self.send_at
+    }
+
+    /// Acts on every message of the daemon that is there.
+    pub(super) fn handle_daemon(&mut self, now: Instant) {
+        while let Some(link) = &mut self.daemon.link {
+            match link.next() {
+                Ok(Some(message)) => self.handle_message(now, message),
+                Ok(None) => return,
+                Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+                    log::error!("the daemon sent what is no message: {e}");
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn handle_message(&mut self, now: Instant, message: ToKeeper) {
+        match message {
+            ToKeeper::Ready => self.handle_ready(),
+            ToKeeper::Spawn(spawn) => self.handle_spawn(*spawn),
+            ToKeeper::Signal { id, signal } => self.handle_signal_face(id, signal),
+            ToKeeper::End { id, grace_ms } => {
+                self.end_face(now, id, Duration::from_millis(grace_ms))
+            }
+            ToKeeper::Release { id } => match self.faces.get(&id) {
+                Some(face) if face.lives() => log::error!("face {id} was released before its end"),
+                Some(_) | None => drop(self.faces.remove(&id)),
+            },
+            ToKeeper::Reserve { upto } => {
+                if let Err(e) = self.ids.reserve(upto) {
+                    log::error!("{e}: no further face can be started");
+                }
+                self.tell(&FromKeeper::Reserved { upto: self.ids.reserved() }, vec![]);
+            }
+            ToKeeper::Keep { id, bytes } => self.keep_certificate(id, bytes),
+            ToKeeper::Forget { id } => drop(self.certificates.remove(&id)),
+            ToKeeper::Log { level, line } => {
+                log::log!(target: "daemon", crate::sys::log::level_of(level), "{line}");
+            }
+            ToKeeper::Drained => self.drained(now),
+            ToKeeper::Stop => self.begin_drain(now, "the daemon asked for the end"),
+        }
+    }
+
+    fn keep_certificate(&mut self, id: FaceId, bytes: Vec<u8>) {
+        if bytes.len() > CERTIFICATE_BYTES_MAX {
+            log::error!("the certificate of face {id} has {} bytes and is not kept", bytes.len());
+            return;
+        }
+        self.certificates.insert(id, bytes);
+        if self.certificates.len() > CERTIFICATES_MAX {
+            self.certificates.pop_first();
+        }
+    }
+
+    fn handle_spawn(&mut self, spawn: Spawn) {
+        let id = spawn.id;
+        self.ids.used(id.0);
+        match self.spawn(spawn) {
+            Ok(face) => {
+                let (pid, fds) = (face.pid, face.fds());
+                self.faces.insert(id, face);
+                self.tell(&FromKeeper::Spawned { id, pid }, fds);
+            }
+            Err(e) => {
+                let what = format!("{} {}", e.operation, e.subject);
+                self.tell(&FromKeeper::SpawnFailed { id, errno: e.errno(), what }, vec![]);
+            }
+        }
+    }
+
+    fn spawn(&self, spawn: Spawn) -> Result<Face, SysError> {
+        let refuse = |what: &'static str, subject: String, errno| {
+            Err(SysError::on(what, subject)(io::Error::from_raw_os_error(errno)))
+        };
+        if self.faces.contains_key(&spawn.id) {
+            return refuse("start face", format!("{} twice", spawn.id), process::EEXIST);
+        }
+        if self.faces.len() >= FACES_MAX as usize {
+            return refuse("start more faces than", FACES_MAX.to_string(), process::EAGAIN);
+        }
+        let memory_bytes = usize::try_from(spawn.memory_bytes).unwrap_or(usize::MAX);
+        let memory = memory::create_memfd(&format!("facemux-face-{}", spawn.id), memory_bytes)?;
+        let size = WindowSize { rows: spawn.size.rows(), cols: spawn.size.cols(), pixels: (0, 0) };
+        let pty = pty::open(size)?;
+        if std::fs::metadata(&spawn.cwd).map_or(true, |m| !m.is_dir()) {
+            log::warn!("face {} starts in /: {:?} cannot be entered", spawn.id, spawn.cwd);
+        }
+        let program = Program {
+            argv: &spawn.argv,
+            arg0: spawn.arg0.as_deref(),
+            env: &spawn.env,
+            cwd: &spawn.cwd,
+            descriptors: self.descriptors,
+        };
+        let name = spawn.argv.first().map_or("", String::as_str);
+        let pid = spawn::on_terminal(&program, pty.slave).map_err(SysError::on("start", name))?;
+        Ok(Face {
+            id: spawn.id,
+            pid,
+            master: Rc::new(pty.master),
+            memory: Rc::new(memory),
+            meta: spawn.meta,
+            keep_orphans: spawn.keep_orphans,
+            adopted: BTreeSet::new(),
+            life: Life::Running,
+        })
+    }
+
+    fn handle_signal_face(&self, id: FaceId, signal: i32) {
+        let Some(face) = self.faces.get(&id).filter(|f| f.lives()) else { return };
+        let foreground = tty::foreground_group(&face.master).ok().flatten();
+        let sent = process::kill_group(foreground.unwrap_or(face.pid), signal);
+        if let Err(e) = sent {
+            log::warn!("face {id}: {} was not sent: {e}", signals::name_of(signal));
+        }
+    }
+
+    /// Begins a face's end, or hastens one under way.
+    pub(super) fn end_face(&mut self, now: Instant, id: FaceId, grace: Duration) {
+        let Some(face) = self.faces.get_mut(&id) else { return };
+        match &mut face.life {
+            Life::Running => face.life = Life::Ending(Ending::begin(now, grace)),
+            Life::Ending(ending) => ending.hasten(now, grace),
+            Life::Gone { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What happens before the first turn: locks, listeners, ids, and the wish to stay alive.
+//!
+//! Everything that can be refused is refused here, with a sentence, before anything was changed.
+
+use super::ids::Ids;
+use super::server::{Frontend, Server};
+use crate::config::{Config, PlaceError, Places};
+use crate::sys::lock::{Lock, LockError};
+use crate::sys::log::{Sink, Style};
+use crate::sys::signals::{self, Signals};
+use crate::sys::socket::{self, ListenError};
+use crate::sys::{SysError, lock, process};
+use std::fs::{self, OpenOptions};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Instant;
+
+/// Bytes after which a background server's log is set aside at its next start.
+const LOG_BYTES_MAX: u64 = 1 << 20;
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A directory is not fit.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// A server is there already.
+    #[error(
+        "a server (pid {pid}) already runs on {place}; `facemux doctor --dir ...` tells about it"
+    )]
+    Running {
+        /// Its keeper.
+        pid: u32,
+        /// On which directory.
+        place: String,
+    },
+    /// The socket cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Something of the system is not there.
+    #[error("{path} is missing: {why}")]
+    Missing {
+        /// What.
+        path: &'static str,
+        /// What it is for and how it comes to be there.
+        why: &'static str,
+    },
+    /// The system refused.
+    #[error(transparent)]
+    Sys(#[from] SysError),
+}
+
+/// What must not be dropped while the server runs.
+#[derive(Debug)]
+pub struct Held {
+    /// SIGCHLD and the rest.
+    pub signals: Signals,
+    _locks: [Lock; 2],
+}
+
+/// Takes everything the server needs.
+///
+/// # Errors
+/// `StartError`, each a sentence.
+pub fn start(config: Config) -> Result<(Server, Held), StartError> {
+    look_for_mounts()?;
+    socket::check_path(&config.places.socket)?;
+    config.places.prepare()?;
+    // The locks are descriptors 3 and up, and stay: see `spawn::role`.
+    let locks = [take_lock(&config.places.runtime)?, take_lock(&config.places.state)?];
+    let listener: OwnedFd = socket::listen(&config.places.socket)?.into();
+    let descriptors = process::raise_descriptor_limit()?;
+    let signals = Signals::take(&[
+        signals::CHILD,
+        signals::TERMINATE,
+        signals::INTERRUPT,
+        signals::QUIT,
+        signals::HANGUP,
+    ])?;
+    let ready = config.ready_fd.map(take_ready).transpose()?;
+    if config.background {
+        go_to_background(&config.places)?;
+    }
+    crate::sys::log::start("keeper", config.log_style, Sink::Stderr);
+    process::become_subreaper().map_err(SysError::on("become", "subreaper"))?;
+    process::set_dumpable(false).map_err(SysError::on("protect", "the keeper's memory"))?;
+    let now = Instant::now();
+    let web = config.web.and_then(|a| open_frontend("web", a, cfg!(feature = "web"), now));
+    let ssh = config.ssh.and_then(|a| open_frontend("ssh", a, cfg!(feature = "ssh"), now));
+    let ids = Ids::open(&config.places.state);
+    let server = Server::new(config, listener, descriptors, ids, web, ssh, ready, now)?;
+    Ok((server, Held { signals, _locks: locks }))
+}
+
+/// What container images may lack.
+fn look_for_mounts() -> Result<(), StartError> {
+    let needed = [
+        ("/proc/self/stat", "/proc", "processes are found and counted by it; mount proc on /proc"),
+        (
+            "/dev/ptmx",
+            "/dev/ptmx",
+            "terminals are made by it; mount devpts on /dev/pts and link /dev/ptmx to pts/ptmx",
+        ),
+        ("/dev/pts", "/dev/pts", "terminals are made there; mount devpts on it"),
+    ];
+    for (probe, path, why) in needed {
+        if !Path::new(probe).exists() {
+            return Err(StartError::Missing { path, why });
+        }
+    }
+    Ok(())
+}
+
+fn take_lock(place: &Path) -> Result<Lock, StartError> {
+    lock::take(&place.join("lock")).map_err(|e| match e {
+        LockError::Held { pid } => StartError::Running { pid, place: place.display().to_string() },
+        LockError::Sys(e) => StartError::Sys(e),
+    })
+}
+
+/// Where to say that we are ready. A standard stream stays as it is; the copy is closed when it was said.
+fn take_ready(number: i32) -> Result<OwnedFd, SysError> {
+    if number < 3 { process::inherited_copy(number) } else { process::inherited(number) }
+}
+
+/// A session of our own, `/` as directory, the log on standard error.
+fn go_to_background(places: &Places) -> Result<(), SysError> {
+    // Refused when we lead a process group: then we are nobody's background job already.
+    let _ = process::new_session();
+    std::env::set_current_dir("/").map_err(SysError::on("enter", "/"))?;
+    let name = || places.log.display().to_string();
+    if fs::metadata(&places.log).is_ok_and(|m| m.len() > LOG_BYTES_MAX) {
+        fs::rename(&places.log, places.log.with_extension("old"))
+            .map_err(SysError::on("set aside", name()))?;
+    }
+    let log = OpenOptions::new().append(true).create(true).mode(0o600).open(&places.log);
+    let log = log.map_err(SysError::on("open", name()))?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+    let null = null.map_err(SysError::on("open", "/dev/null"))?;
+    process::redirect_stream(0, &null)?;
+    process::redirect_stream(1, &null)?;
+    process::redirect_stream(2, &log)
+}
+
+/// A frontend with its listener; a taken port costs this frontend, not the faces.
+fn open_frontend(
+    name: &'static str,
+    address: SocketAddr,
+    built: bool,
+    now: Instant,
+) -> Option<Frontend> {
+    if !built {
+        log::warn!("this build has no {name} frontend: {address} is not listened at");
+        return None;
+    }
+    let bound = TcpListener::bind(address).and_then(|l| {
+        l.set_nonblocking(true)?;
+        let address = l.local_addr()?;
+        Ok((l, address))
+    });
+    match bound {
+        Ok((listener, address)) => {
+            log::info!("{name} listens at {address}");
+            Some(Frontend::new(name, listener.into(), address, now))
+        }
+        Err(e) => {
+            log::error!(
+                "{name} cannot listen at {address}: {e}. The {name} frontend is OFF; faces and the command line work. \
+                 Free the port or choose another with --{name}, then start again"
+            );
+            None
+        }
+    }
+}
+
+/// The style of log lines, for the roles that are told by the keeper.
+pub fn is_json(style: Style) -> bool {
+    style == Style::Json
+}

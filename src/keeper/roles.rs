@@ -192,12 +192,9 @@ impl Server {
         let record = Ledger::open(&*self.ledger).ok().and_then(|(ledger, _)| ledger.last_record());
         let reason = format!("the daemon (pid {pid}) {ended}");
         let Some(record) = record.filter(|r| r.pid == pid) else {
-            // It published nothing: what its predecessor left still stands.
+            // It published nothing: what its predecessor left, if anything, still stands.
             if let Some(crash) = &mut self.daemon.crash {
                 crash.reason = reason;
-            } else {
-                self.daemon.crash =
-                    Some(Crash { returned_read: None, returned_written: None, reason });
             }
             return " before it had recovered".to_owned();
         };

@@ -3,6 +3,7 @@
 
 pub mod args;
 mod attach;
+mod completions;
 mod detach;
 mod detach_keys;
 mod doctor;
@@ -50,6 +51,7 @@ const VERBS: &[Verb] = &[
     events::VERB,
     doctor::VERB,
     MODEL,
+    completions::VERB,
     version::VERB,
 ];
 

@@ -76,3 +76,19 @@ pub const HISTORY_ROWS_MAX: u32 = 100_000;
 pub const VIEWERS_MAX: usize = 1024;
 /// Bytes of a snapshot in one message.
 pub const SNAPSHOT_PIECE_BYTES: usize = 64 * 1024;
+/// Bytes of one read of a PTY: the kernel gives at most 4095 (N_TTY_BUF_SIZE less one).
+pub const PTY_READ_BYTES: usize = 4096;
+/// Bytes of a face's output in one turn: what a keystroke in another face waits for at most.
+pub const TURN_BYTES: usize = 16 * 1024;
+/// Bytes of one read of a handed terminal: the kernel's line buffer.
+pub const TYPED_BYTES: usize = 4096;
+/// Bytes of one frame of a viewer's stream, and of one write to a handed terminal.
+pub const CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes of one read of the Unix socket.
+pub const SOCKET_READ_BYTES: usize = 64 * 1024;
+/// Bytes of answers a client has not read, beyond which its requests wait and events end the connection.
+pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
+/// How long a connection may say nothing at first.
+pub const GREETING_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+/// Messages for the keeper that its socket has not taken, beyond which log lines are lost.
+pub const KEEPER_QUEUE_MAX: usize = 1024;

@@ -144,6 +144,9 @@ impl Face {
         if let Some(written) = in_flight.written {
             header.set_written(written);
         }
+        if in_flight.doubt {
+            header.add_doubt();
+        }
         header.settle();
         let slots = Slots::new(memory.slots);
         let (mut meta, mut terminal) = (None, None);
@@ -316,6 +319,8 @@ pub struct InFlight {
     pub head: Option<u64>,
     /// Input the PTY took.
     pub written: Option<u64>,
+    /// A write of input was in flight and nobody can tell what it did.
+    pub doubt: bool,
 }
 
 /// Checkpoints taken while the journal comes round once.

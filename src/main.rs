@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|w| w.to_str()) {
         Some("serve") => serve(&words[1..]),
+        Some("daemon") => ExitCode::from(facemux::daemon::run()),
         Some("--dir") if words.get(2).is_some_and(|w| w == "serve") => {
             serve(&[&words[..2], &words[3..]].concat())
         }

@@ -5,7 +5,8 @@
 
 use super::Source;
 use crate::limits::{
-    CHUNK_BYTES, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, GREETING_TIME, OUTBOX_BYTES_MAX, SOCKET_READ_BYTES,
+    CHUNK_BYTES, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, GREETING_TIME, OUTBOX_BYTES_MAX,
+    SOCKET_READ_BYTES,
 };
 use crate::mux::{Chunk, ClientId, Mux, Now};
 use crate::sys::process::user;
@@ -56,7 +57,12 @@ pub(super) struct Conns {
 
 impl Conns {
     pub fn new() -> Conns {
-        Conns { map: BTreeMap::new(), next: 1, silent: VecDeque::new(), bytes: vec![0; SOCKET_READ_BYTES] }
+        Conns {
+            map: BTreeMap::new(),
+            next: 1,
+            silent: VecDeque::new(),
+            bytes: vec![0; SOCKET_READ_BYTES],
+        }
     }
 
     /// Accepts one connection. Gives whether there may be another.
@@ -95,7 +101,9 @@ impl Conns {
         let id = self.next;
         self.next += 1;
         let both = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = registry.register(&mut SourceFd(&socket.as_raw_fd()), Source::Client(id).token(), both) {
+        if let Err(error) =
+            registry.register(&mut SourceFd(&socket.as_raw_fd()), Source::Client(id).token(), both)
+        {
             log::warn!("watch a connection: {error}");
             return true;
         }
@@ -133,7 +141,10 @@ impl Conns {
             }
             self.silent.pop_front();
             if waiting {
-                log::warn!("closed a connection that said nothing for {} s", GREETING_TIME.as_secs());
+                log::warn!(
+                    "closed a connection that said nothing for {} s",
+                    GREETING_TIME.as_secs()
+                );
                 self.map.remove(&id);
                 mux.handle_disconnect(now, id);
             }
@@ -265,7 +276,9 @@ impl Conn {
         let Some(chunk) = mux.chunk(now, id, CHUNK_BYTES) else { return false };
         let len = chunk.len();
         let header = match &chunk {
-            Chunk::Restore { offset, first, last, .. } => restore_header(*offset, *first, *last, len),
+            Chunk::Restore { offset, first, last, .. } => {
+                restore_header(*offset, *first, *last, len)
+            }
             Chunk::Output { offset, .. } => output_header(*offset, len),
         };
         let (first, second) = match &chunk {
@@ -275,7 +288,9 @@ impl Conn {
         let parts = [IoSlice::new(&header), IoSlice::new(first), IoSlice::new(second)];
         let sent = match send_vectored(self.socket.as_fd(), &parts) {
             Ok(n) => n,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
                 self.blocked = error.kind() == ErrorKind::WouldBlock;
                 return true;
             }

@@ -34,7 +34,12 @@ impl Daemon {
                 }
             }
             Effect::GiveBack { client, undo } => {
-                self.terminals.give_back(self.poll.registry(), &mut self.ptys.ledger, client, &undo);
+                self.terminals.give_back(
+                    self.poll.registry(),
+                    &mut self.ptys.ledger,
+                    client,
+                    &undo,
+                );
             }
             Effect::Keeper(message) => self.keeper.tell(&message),
             Effect::SetSize { face, size, cell } => self.ptys.set_size(face, size, cell),

@@ -113,7 +113,9 @@ impl Daemon {
                     Some(Source::Terminal(id)) => self.handle_terminal_event(id, event),
                     Some(Source::Client(id)) => self.handle_client_event(id, event),
                     Some(Source::Listener) => self.accepting = true,
-                    Some(Source::Keeper) => self.keeper.wake(event.is_readable(), event.is_writable()),
+                    Some(Source::Keeper) => {
+                        self.keeper.wake(event.is_readable(), event.is_writable())
+                    }
                     Some(Source::Face(id)) => self.handle_pty_event(id, event),
                     None => {}
                 }
@@ -137,7 +139,11 @@ impl Daemon {
 
     /// How long the poll may sleep: for ever when nothing is due.
     fn timeout(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || !self.typing.is_empty() || !self.reading.is_empty() || self.accepting {
+        if !self.ready.is_empty()
+            || !self.typing.is_empty()
+            || !self.reading.is_empty()
+            || self.accepting
+        {
             return Some(Duration::ZERO);
         }
         let due = [self.mux.deadline(), self.conns.deadline()].into_iter().flatten().min()?;
@@ -150,7 +156,13 @@ impl Daemon {
                 return;
             }
             let now = self.now();
-            self.accepting = self.conns.accept(&self.listener, self.poll.registry(), &mut self.mux, now, CLIENTS_MAX);
+            self.accepting = self.conns.accept(
+                &self.listener,
+                self.poll.registry(),
+                &mut self.mux,
+                now,
+                CLIENTS_MAX,
+            );
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::region::Region;
 use crate::sys::ledger::{Kind, Ledger, Record};
 use crate::sys::memory::{Mapping, length};
 use crate::sys::socket::send_vectored;
-use crate::sys::{SysError, clock, log as backend, poll, process};
+use crate::sys::{SysError, log as backend, poll, process};
 use crate::units::FaceId;
 use crate::wire::encode;
 use crate::wire::keeper::{Crash, FromKeeper, KeptFace, Start, ToKeeper};
@@ -46,7 +46,9 @@ pub(super) fn start() -> Result<Daemon, SysError> {
     let registry = poll.registry();
     let both = Interest::READABLE | Interest::WRITABLE;
     let watch = SysError::on("watch", "the keeper's socket");
-    registry.register(&mut SourceFd(&keeper.fd().as_raw_fd()), Source::Keeper.token(), both).map_err(watch)?;
+    registry
+        .register(&mut SourceFd(&keeper.fd().as_raw_fd()), Source::Keeper.token(), both)
+        .map_err(watch)?;
     let around = Surroundings { dir: start.dir.clone(), url: start.url.clone() };
     let mux = Mux::new(start.settings.clone(), around, start.next_id, start.reserved);
     let mut daemon = Daemon {
@@ -65,7 +67,10 @@ pub(super) fn start() -> Result<Daemon, SysError> {
     };
     daemon.recover(&start)?;
     let watch = SysError::on("watch", "the listening socket");
-    daemon.listener.set_nonblocking(true).map_err(SysError::on("prepare", "the listening socket"))?;
+    daemon
+        .listener
+        .set_nonblocking(true)
+        .map_err(SysError::on("prepare", "the listening socket"))?;
     let listener = daemon.listener.as_raw_fd();
     daemon
         .poll
@@ -88,14 +93,17 @@ impl Daemon {
             match await_message(&mut self.keeper)? {
                 (FromKeeper::Face(kept), fds) => {
                     let id = kept.id;
-                    let culprit = start.crash.is_some() && parsing.is_some_and(|(face, _)| face == id);
+                    let culprit =
+                        start.crash.is_some() && parsing.is_some_and(|(face, _)| face == id);
                     let in_flight = in_flight(start.crash.as_ref(), record.as_ref(), id);
                     if let Err(error) = self.take_over(now, kept, fds, in_flight, culprit) {
                         log::error!("face {id}: {error}");
                         self.keeper.tell(&ToKeeper::End { id, grace_ms: 0 });
                     }
                 }
-                (FromKeeper::Certificate { id, bytes }, _) => self.mux.handle_certificate(now, id, &bytes),
+                (FromKeeper::Certificate { id, bytes }, _) => {
+                    self.mux.handle_certificate(now, id, &bytes)
+                }
                 (FromKeeper::Processes(json), _) => self.mux.handle_processes(json),
                 (FromKeeper::Go, _) => break,
                 _ => return Err(protocol("a message of the keeper's before Go")),
@@ -131,7 +139,9 @@ impl Daemon {
             Recovered::Quarantined => {
                 log::error!("face {id} is quarantined: its output has ended the daemon twice");
             }
-            Recovered::Anew => log::error!("face {id}: its checkpoint could not be read; its screen begins anew"),
+            Recovered::Anew => {
+                log::error!("face {id}: its checkpoint could not be read; its screen begins anew")
+            }
         }
         Ok(())
     }
@@ -139,15 +149,16 @@ impl Daemon {
 
 /// The PTY and the memory of a face, from the descriptors the keeper sent.
 pub(super) fn face_parts(fds: Vec<OwnedFd>) -> Result<(OwnedFd, Memory), SysError> {
-    let [master, memfd] =
-        <[OwnedFd; 2]>::try_from(fds).map_err(|_| protocol("a face came without its descriptors"))?;
+    let [master, memfd] = <[OwnedFd; 2]>::try_from(fds)
+        .map_err(|_| protocol("a face came without its descriptors"))?;
     let len = length(&memfd).map_err(SysError::on("measure", "a face's memory"))?;
     let rest = total_bytes(0);
     let journal = len.checked_sub(rest).filter(|n| *n > 0);
     let journal = journal.ok_or_else(|| protocol("a face's memory is too short"))?;
     let pieces = Mapping::of(&memfd, len)?.carve(&layout(journal));
     let pieces = pieces.into_iter().map(|piece| Box::new(piece) as Box<dyn Region>).collect();
-    let memory = Memory::from_pieces(pieces).ok_or_else(|| protocol("a face's memory has other pieces"))?;
+    let memory =
+        Memory::from_pieces(pieces).ok_or_else(|| protocol("a face's memory has other pieces"))?;
     Ok((master, memory))
 }
 

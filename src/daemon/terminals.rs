@@ -33,7 +33,13 @@ pub(super) struct Terminals {
 
 impl Terminals {
     /// Takes a terminal over. The descriptor was opened for us alone, so it may be made non-blocking.
-    pub fn add(&mut self, registry: &Registry, id: ClientId, fd: OwnedFd, saved: Option<Termios>) -> io::Result<()> {
+    pub fn add(
+        &mut self,
+        registry: &Registry,
+        id: ClientId,
+        fd: OwnedFd,
+        saved: Option<Termios>,
+    ) -> io::Result<()> {
         crate::sys::process::set_nonblocking(&fd)?;
         let both = Interest::READABLE | Interest::WRITABLE;
         registry.register(&mut SourceFd(&fd.as_raw_fd()), Source::Terminal(id).token(), both)?;
@@ -42,7 +48,13 @@ impl Terminals {
     }
 
     /// Gives a terminal back.
-    pub fn give_back(&mut self, registry: &Registry, ledger: &mut Ledger, id: ClientId, undo: &[u8]) {
+    pub fn give_back(
+        &mut self,
+        registry: &Registry,
+        ledger: &mut Ledger,
+        id: ClientId,
+        undo: &[u8],
+    ) {
         let Some(terminal) = self.map.remove(&id) else { return };
         if !terminal.dead {
             // What the terminal does not take at once is lost: its person has stopped it, and waits for nothing.
@@ -56,7 +68,13 @@ impl Terminals {
     }
 
     /// Reads once what was typed.
-    pub fn read(&mut self, ledger: &mut Ledger, id: ClientId, face: FaceId, bytes: &mut [u8]) -> io::Result<usize> {
+    pub fn read(
+        &mut self,
+        ledger: &mut Ledger,
+        id: ClientId,
+        face: FaceId,
+        bytes: &mut [u8],
+    ) -> io::Result<usize> {
         let Some(terminal) = self.map.get(&id) else { return Ok(0) };
         ledger.read(Kind::TermRead, face, 0, id, terminal.fd.as_fd(), bytes)
     }

@@ -62,7 +62,9 @@ impl Daemon {
         let mut share = TURN_BYTES;
         while share > 0 {
             let now = self.now();
-            let Some((offset, space)) = self.mux.space(now, id, PTY_READ_BYTES) else { return false };
+            let Some((offset, space)) = self.mux.space(now, id, PTY_READ_BYTES) else {
+                return false;
+            };
             let Some(pty) = self.ptys.map.get_mut(&id) else { return false };
             if space.is_empty() {
                 pty.held = true;
@@ -165,7 +167,8 @@ impl Daemon {
                         self.typing.push_back(id);
                     }
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(_) => self.let_go(id),
             }
             self.settle();
@@ -325,12 +328,21 @@ impl Daemon {
                         self.mux.handle_spawn_failed(now, id, 0, &error.to_string());
                     }
                 },
-                FromKeeper::SpawnFailed { id, errno, what } => self.mux.handle_spawn_failed(now, id, errno, &what),
-                FromKeeper::Exited { id, exit, reaped } => self.mux.handle_exited(now, id, exit, reaped),
-                FromKeeper::Reserved { upto } => self.mux.handle_reserved(now, upto, &mut self.ptys),
+                FromKeeper::SpawnFailed { id, errno, what } => {
+                    self.mux.handle_spawn_failed(now, id, errno, &what)
+                }
+                FromKeeper::Exited { id, exit, reaped } => {
+                    self.mux.handle_exited(now, id, exit, reaped)
+                }
+                FromKeeper::Reserved { upto } => {
+                    self.mux.handle_reserved(now, upto, &mut self.ptys)
+                }
                 FromKeeper::Drain => self.mux.handle_drain(now),
                 FromKeeper::Processes(json) => self.mux.handle_processes(json),
-                FromKeeper::Start(_) | FromKeeper::Face(_) | FromKeeper::Certificate { .. } | FromKeeper::Go => {
+                FromKeeper::Start(_)
+                | FromKeeper::Face(_)
+                | FromKeeper::Certificate { .. }
+                | FromKeeper::Go => {
                     log::error!("the keeper starts a daemon that has started");
                 }
             }

@@ -33,7 +33,7 @@ impl Args {
     ///
     /// # Errors
     /// Help, or a word that is not text.
-    pub fn next(&mut self) -> Result<Option<Word>, Stop> {
+    pub fn word(&mut self) -> Result<Option<Word>, Stop> {
         loop {
             let option = match self.parser.next()? {
                 None => return Ok(None),
@@ -103,7 +103,7 @@ impl Args {
     /// Another option or another count; `what` names the values.
     pub fn exactly<const N: usize>(&mut self, what: &str) -> Result<[String; N], Stop> {
         let mut values = Vec::new();
-        while let Some(word) = self.next()? {
+        while let Some(word) = self.word()? {
             match word {
                 Word::Value(value) => values.push(value),
                 Word::Option(_) => return Err(self.unknown(&word)),
@@ -117,7 +117,7 @@ impl Args {
     /// # Errors
     /// Something does.
     pub fn end(&mut self) -> Result<(), Stop> {
-        match self.next()? {
+        match self.word()? {
             None => Ok(()),
             Some(word) => Err(self.unknown(&word)),
         }

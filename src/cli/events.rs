@@ -28,7 +28,7 @@ Example:
 
 fn run(args: &mut Args) -> Result<u8, Stop> {
     let mut as_json = false;
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         match &word {
             Word::Option(o) if o == "--json" => as_json = true,
             _ => return Err(args.unknown(&word)),

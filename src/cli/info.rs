@@ -25,7 +25,7 @@ Examples:
 
 fn run(args: &mut Args) -> Result<u8, Stop> {
     let (mut face, mut as_json) = (None, false);
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         match word {
             Word::Option(o) if o == "--json" => as_json = true,
             Word::Value(id) if face.is_none() => face = Some(id),

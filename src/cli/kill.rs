@@ -27,7 +27,7 @@ Examples:
 
 fn run(args: &mut Args) -> Result<u8, Stop> {
     let (mut faces, mut signal) = (Vec::new(), None);
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         match word {
             Word::Option(o) if o == "-s" || o == "--signal" => {
                 signal = Some(signal_number(&args.value()?)?);

@@ -26,7 +26,7 @@ Examples:
 
 fn run(args: &mut Args) -> Result<u8, Stop> {
     let (mut all, mut as_json) = (false, false);
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         match &word {
             Word::Option(o) if o == "--all" || o == "-a" => all = true,
             Word::Option(o) if o == "--json" => as_json = true,

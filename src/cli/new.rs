@@ -83,7 +83,7 @@ fn parse(args: &mut Args) -> Result<Wish, Stop> {
         keep_orphans: false,
     };
     let mut cwd = None;
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         let option = match &word {
             Word::Option(option) => option.as_str(),
             Word::Value(first) => {

@@ -31,7 +31,7 @@ Examples:
 
 fn run(args: &mut Args) -> Result<u8, Stop> {
     let (mut face, mut typed, mut submit, mut texts) = (None, Vec::new(), false, 0);
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         match word {
             Word::Value(id) if face.is_none() => face = Some(id),
             Word::Value(_) if texts > 0 => {

@@ -26,7 +26,7 @@ Examples:
 
 fn run(args: &mut Args) -> Result<u8, Stop> {
     let (mut face, mut format, mut history, mut file) = (None, Format::Text, 0, None);
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         match word {
             Word::Value(id) if face.is_none() => face = Some(id),
             Word::Option(o) if o == "--format" || o == "-f" => format = parse(&args.value()?)?,

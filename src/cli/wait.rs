@@ -46,7 +46,7 @@ enum Until {
 
 fn run(args: &mut Args) -> Result<u8, Stop> {
     let (mut face, mut until, mut timeout) = (None, None, Duration::ZERO);
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         match word {
             Word::Value(id) if face.is_none() => face = Some(id),
             Word::Option(o) if o == "--until" || o == "-u" => until = Some(parse(&args.value()?)?),

@@ -98,12 +98,17 @@ pub fn event(event: &Event) -> String {
             json!({"event": "ended", "id": id, "end": serde_json::to_value(end_of(end)).unwrap_or(Value::Null)})
         }
     };
-    value.to_string()
+    safe(&value.to_string())
+}
+
+/// JSON that cannot end an HTML script element: these stand in strings only.
+fn safe(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
 fn text(value: &impl Serialize) -> String {
     // These types hold strings, numbers and lists only, which always serialise.
-    serde_json::to_string(value).unwrap_or_default()
+    safe(&serde_json::to_string(value).unwrap_or_default())
 }
 
 fn face_of(info: &FaceInfo) -> Face<'_> {
@@ -159,7 +164,7 @@ mod tests {
             user: None,
             size: crate::units::Size::DEFAULT,
             state: FaceState::Running,
-            title: "\"x\"".into(),
+            title: "\"</x\"".into(),
             command: "bash".into(),
             pid: Some(7),
             viewers: 1,
@@ -175,7 +180,7 @@ mod tests {
             faces(&[info]),
             concat!(
                 r#"[{"id":12,"key":"live:12","kind":"cli","name":null,"parent":null,"user":null,"#,
-                r#""size":{"cols":80,"rows":24},"state":"running","title":"\"x\"","command":"bash","pid":7,"#,
+                r#""size":{"cols":80,"rows":24},"state":"running","title":"\"\u003c/x\"","command":"bash","pid":7,"#,
                 r#""viewers":1,"created":"1970-01-01T00:00:00.000Z","last_output":"1970-01-01T00:00:01.500Z","#,
                 r#""idle_seconds":3,"last_line":"$","offset":5,"note":null,"end":null}]"#
             )

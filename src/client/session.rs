@@ -42,6 +42,8 @@ pub enum Incoming {
     Event(Event),
     /// Something happened to this viewer.
     Note(ViewerNote),
+    /// Bytes for the viewer's terminal that are no output: what undoes its modes at the end.
+    Parting(Vec<u8>),
     /// Output or a piece of a restore: `Session::stream` has it until the next `poll`.
     Stream,
 }
@@ -109,6 +111,9 @@ impl Session {
                 return Ok(Some(Incoming::Stream));
             };
             match wire::decode::<Message>(payload)? {
+                Message::Bytes(bytes) if self.unanswered == 0 => {
+                    return Ok(Some(Incoming::Parting(bytes)));
+                }
                 Message::Bytes(bytes) => self.keep(&bytes)?,
                 Message::Reply(reply) => {
                     self.unanswered =
@@ -136,9 +141,6 @@ impl Session {
 
     /// Keeps a piece of the answer that is coming.
     fn keep(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
-        if self.unanswered == 0 {
-            return Err(SessionError::Unasked);
-        }
         if self.answer.len() + bytes.len() > ANSWER_BYTES_MAX {
             return Err(SessionError::TooLong);
         }

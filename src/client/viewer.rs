@@ -43,6 +43,8 @@ pub enum Shown<'a> {
         /// The bytes.
         bytes: &'a [u8],
     },
+    /// The last bytes for the viewer's terminal: they undo what the output set in it.
+    Parting(Vec<u8>),
     /// Something happened to this viewer.
     Note(ViewerNote),
     /// Something happened to a face, when the driver asked to watch.
@@ -170,13 +172,14 @@ impl Viewer {
         while let Some(incoming) = self.session.poll()? {
             match incoming {
                 Incoming::Stream => return self.show().map(Some),
+                Incoming::Parting(bytes) => return Ok(Some(Shown::Parting(bytes))),
                 Incoming::Event(event) => return Ok(Some(Shown::Event(event))),
                 Incoming::Note(note) => {
                     self.handle_note(&note);
                     return Ok(Some(Shown::Note(note)));
                 }
                 Incoming::Reply(reply, _) => {
-                    if let Some(shown) = self.handle_reply(reply)? {
+                    if let Some(shown) = self.handle_reply(*reply)? {
                         return Ok(Some(shown));
                     }
                 }
@@ -214,8 +217,8 @@ impl Viewer {
     fn handle_note(&mut self, note: &ViewerNote) {
         let end = self.accepted + self.unaccepted.len() as u64;
         match note {
-            ViewerNote::Accepted { upto } if (self.accepted..=end).contains(upto) => {
-                self.unaccepted.drain(..(upto - self.accepted) as usize);
+            ViewerNote::Accepted { upto } if *upto >= self.accepted => {
+                self.unaccepted.drain(..(*upto.min(&end) - self.accepted) as usize);
                 self.accepted = *upto;
             }
             ViewerNote::InputRefused { at, .. } if (self.accepted..=end).contains(at) => {
@@ -225,8 +228,8 @@ impl Viewer {
         }
     }
 
-    fn handle_reply(&mut self, reply: Box<Reply>) -> Result<Option<Shown<'static>>, SessionError> {
-        match (self.stage, *reply) {
+    fn handle_reply(&mut self, reply: Reply) -> Result<Option<Shown<'static>>, SessionError> {
+        match (self.stage, reply) {
             (Stage::Attached, reply) => Ok(Some(Shown::Answer(Box::new(reply)))),
             (_, Reply::Refused(refusal)) => Ok(Some(Shown::Refused(refusal))),
             (Stage::Speaking, _) => {
@@ -404,7 +407,7 @@ mod tests {
     ) -> bool {
         loop {
             let up = viewer.unsent().len().min(*cut).min(7);
-            daemon.handle(&viewer.unsent()[..up].to_vec());
+            daemon.handle(&viewer.unsent()[..up]);
             viewer.sent(up);
             *cut -= up;
             let down = daemon.out.len().min(*cut).min(11);

@@ -36,8 +36,8 @@ scrollback. Without a terminal its input and output are copied as they are.
   --stream           copy through this process even where the terminal can be handed over
   --force            also where TERM says that the terminal cannot show a face
 
-Exit: the command's code, 128+n for signal n; 0 on detach; 3 when the server is lost, 4 when there
-is no such face, 5 for a face attached within itself.
+Exit: the command's code, 128+n for signal n; 0 on detach; 2 for a face attached within itself,
+straight or in a circle; 3 when the server is lost; 4 when there is no such face.
 
 Examples:
   facemux attach
@@ -60,7 +60,7 @@ pub(super) struct Look {
 
 fn run(args: &mut Args) -> Result<u8, Stop> {
     let (mut face, mut look) = (None, Look::default());
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         let option = match &word {
             Word::Value(id) if face.is_none() => {
                 face = Some(id.clone());
@@ -129,8 +129,7 @@ fn living(args: &Args, face: String) -> Result<FaceId, Stop> {
         return Err(Stop::failure(NO_FACE, format!("face {} has ended: {reason}", info.id)));
     }
     if own_face(args)? == Some(info.id.to_string()) {
-        let sentence = format!("face {face}: it cannot be attached from within itself");
-        return Err(Stop::failure(NOT_ALLOWED, sentence));
+        return Err(Stop::usage(format!("face {face}: it cannot be attached from within itself")));
     }
     Ok(info.id)
 }

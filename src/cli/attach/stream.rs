@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// Bytes moved at once. A pipe that polls writable takes so many without blocking.
 const COPY_BYTES: usize = 4096;
+/// Input was refused: the terminal rings.
+pub(super) const BELL: u8 = 7;
 
 pub(super) fn run(view: &mut View, mut ask: Attach) -> Result<u8, Stop> {
     let input = stdin();
@@ -38,7 +40,7 @@ pub(super) fn run(view: &mut View, mut ask: Attach) -> Result<u8, Stop> {
         out,
         typed: Vec::new(),
         input_open: true,
-        restored: false,
+        reconnected: false,
         goodbye: None,
         over: None,
         draining: false,
@@ -73,8 +75,8 @@ struct Copy<'a> {
     /// Read from stdin and not yet taken by the viewer.
     typed: Vec<u8>,
     input_open: bool,
-    /// Whether a restore was shown: before the next the terminal is made as fresh.
-    restored: bool,
+    /// The next restore is of a daemon that does not know what was shown.
+    reconnected: bool,
     goodbye: Option<(i32, Instant)>,
     over: Option<Ending>,
     /// The server said that it ends.
@@ -202,13 +204,16 @@ impl Copy<'_> {
             match shown {
                 Shown::Output { bytes, .. } => self.out.extend_from_slice(bytes),
                 Shown::Restore { first, bytes, .. } => {
-                    if first && self.restored {
+                    // The daemon makes a terminal as fresh that it has painted itself.
+                    if first && self.reconnected {
                         self.out.extend_from_slice(undo::MODES);
                         self.out.extend_from_slice(undo::CLEAR);
+                        self.reconnected = false;
                     }
-                    self.restored = true;
                     self.out.extend_from_slice(bytes);
                 }
+                Shown::Parting(bytes) if self.shows => self.out.extend(bytes),
+                Shown::Note(ViewerNote::InputRefused { .. }) if self.shows => self.out.push(BELL),
                 Shown::Refused(refusal) => self.over = Some(Ending::Refused(refusal)),
                 Shown::Note(ViewerNote::Detached { reason }) => {
                     let ours = self.goodbye.map(|(signal, _)| Ending::Signalled(signal));
@@ -274,7 +279,6 @@ impl Copy<'_> {
             let (size, pixels) = size_of(&stdout());
             self.viewer.resize(size, pixels).map_err(|e| e.to_string())?;
             self.out = preamble(size, self.view.alternate);
-            self.restored = false;
         }
         Err("stopped meanwhile".into())
     }
@@ -292,6 +296,7 @@ impl Copy<'_> {
         loop {
             if let Ok(server) = connect(&self.view.socket) {
                 self.server = server;
+                self.reconnected = self.shows;
                 return self.viewer.reconnect().map_err(|e| Ending::Lost(e.to_string()));
             }
             if clock::now() + pause > until {

@@ -2,6 +2,7 @@
 //! for signals, takes the terminal back when it is stopped, and puts it right when the daemon is lost.
 
 use super::ending::Ending;
+use super::stream::BELL;
 use super::{SIGCONT, SIGSTOP, SIGTSTP, SIGWINCH, Settings, View};
 use super::{preamble, size_of, stop_here, wait_for_foreground};
 use crate::cli::stop::Stop;
@@ -123,6 +124,7 @@ impl Held<'_> {
                 Shown::Note(ViewerNote::Draining) => self.draining = true,
                 Shown::Note(ViewerNote::Ended { end }) => self.over = Some(Ending::Ended(end)),
                 Shown::Answer(_) => answered = true,
+                Shown::Note(ViewerNote::InputRefused { .. }) => write_all(self.terminal, &[BELL]),
                 // The rest is on the terminal already.
                 _ => {}
             }

@@ -149,8 +149,8 @@ fn logind() -> Check {
 
 /// What one file of logind's says, if it does.
 fn kill_user_processes(text: &str) -> Option<bool> {
-    let values = text.lines().filter_map(|line| line.trim().strip_prefix("KillUserProcesses="));
-    values.last().map(|value| matches!(value.trim(), "yes" | "true" | "on" | "1"))
+    let mut values = text.lines().filter_map(|line| line.trim().strip_prefix("KillUserProcesses="));
+    values.next_back().map(|value| matches!(value.trim(), "yes" | "true" | "on" | "1"))
 }
 
 fn locale() -> Check {

@@ -26,7 +26,7 @@ Examples:
 
 fn run(args: &mut Args) -> Result<u8, Stop> {
     let mut shell = None;
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         match word {
             Word::Value(name) if shell.is_none() => shell = Some(name),
             _ => return Err(args.unknown(&word)),

@@ -166,7 +166,10 @@ impl Flag {
 }
 
 /// Prints the ids and names of the living, one a line; a name has no character that JSON would escape.
-const FACES: &str = r#"facemux ls --json 2>/dev/null | tr '{,' '\n\n' | sed -n 's/^"id"://p; s/^"name":"\(.*\)"$/\1/p'"#;
+const FACES: &str = concat!(
+    r"facemux ls --json 2>/dev/null | tr '{,' '\n\n' | ",
+    r#"sed -n 's/^"id"://p; s/^"name":"\(.*\)"$/\1/p'"#
+);
 
 fn bash(commands: &[Command]) -> String {
     let verbs: Vec<&str> = commands.iter().flat_map(|c| c.names.iter().copied()).collect();
@@ -250,7 +253,8 @@ _facemux_faces() {{
 }}
 _facemux() {{
     local curcontext=$curcontext state line
-    _arguments -C '--dir[keep socket and state there]:directory:_files -/' '--help[what there is]' '--version[the version]' \\
+    _arguments -C '--dir[keep socket and state there]:directory:_files -/' '--help[what there is]' \\
+        '--version[the version]' \\
         '1:command:->verb' '*::argument:->rest'
     case $state in
         verb)
@@ -264,7 +268,13 @@ _facemux() {{
                 writeln!(text, "                '{name}:{}'", quoted(command.summary, ZSH_QUOTE));
         }
     }
-    text.push_str("            )\n            _describe command verbs ;;\n        rest)\n            case $words[1] in\n");
+    text.push_str(
+        "            )
+            _describe command verbs ;;
+        rest)
+            case $words[1] in
+",
+    );
     for command in commands {
         let _ = write!(
             text,

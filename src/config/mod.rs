@@ -259,7 +259,8 @@ mod tests {
     fn flags_win_over_the_environment_and_that_over_the_file() {
         let dir = std::env::temp_dir().join(format!("facemux-config-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
-        let text = "max-faces = 3\nidle_timeout = \"7d\"\ngrace = \"2s\"\nallow-origin = [\"a\", \"b\"]\nweb = \"off\"\n";
+        let text = "max-faces = 3\nidle_timeout = \"7d\"\ngrace = \"2s\"\n\
+                    allow-origin = [\"a\", \"b\"]\nweb = \"off\"\n";
         std::fs::write(dir.join("config.toml"), text).unwrap();
         let dir_flag = dir.to_str().unwrap();
         let environment = [("FACEMUX_MAX_FACES", "4"), ("FACEMUX_GRACE", "3s")];

@@ -10,9 +10,9 @@ use crate::term::modes::CursorShape;
 use crate::term::{Attrs, Line, Underline};
 use std::fmt::{self, Write};
 
-/// Rules that do not depend on the screen. Rows are no higher than the font, so that line drawing joins. Runs are boxes as high as the row, so that backgrounds
-/// leave no gaps; boxes inside them take the underline over, which boxes do not do by themselves, and
-/// carry it on behind a glyph narrower than its cells.
+/// Rules that do not depend on the screen. Rows are no higher than the font, so that line drawing joins. Runs are
+/// boxes as high as the row, so that backgrounds leave no gaps; boxes inside them take the underline over, which
+/// boxes do not do by themselves, and carry it on behind a glyph narrower than its cells.
 const RULES: &str = "\
 body{margin:0}\n\
 pre{margin:0;padding:8px;min-width:max-content;direction:ltr;unicode-bidi:bidi-override;\

@@ -92,3 +92,36 @@ pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
 pub const GREETING_TIME: std::time::Duration = std::time::Duration::from_secs(10);
 /// Messages for the keeper that its socket has not taken, beyond which log lines are lost.
 pub const KEEPER_QUEUE_MAX: usize = 1024;
+/// Parameters, and again sub-parameters, of one control sequence: as many as xterm.js keeps.
+pub const PARAMS_MAX: usize = 32;
+/// Bytes of one ESC or CSI sequence; a longer one is ignored. 32 parameters of 10 digits fit twice.
+pub const SEQUENCE_BYTES_MAX: usize = 1024;
+/// Bytes of an OSC string held back from viewers until it is complete; a longer one is ignored by the
+/// model and silenced for viewers. Titles, links and colours fit. 4 KiB a face while one is unfinished.
+pub const STRING_HELD_BYTES_MAX: usize = 4096;
+/// Bytes of an OSC 52 payload kept for the clipboard event; a longer one is dropped. Lives only while
+/// the string arrives.
+pub const CLIPBOARD_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of a DCS kept to answer it: DECRQSS names at most two.
+pub const DCS_BYTES_MAX: usize = 16;
+/// Styles interned at once: 24 bytes each. More than a screen of 500 x 250 cells can show when each
+/// differs; beyond it new styles are shown as the default one.
+pub const STYLES_MAX: usize = 1 << 18;
+/// Clusters interned at once: at most `CLUSTER_BYTES_MAX` each, twice.
+pub const CLUSTERS_MAX: usize = 1 << 16;
+/// Bytes of one character with its marks; further marks are dropped.
+pub const CLUSTER_BYTES_MAX: usize = 128;
+/// Hyperlinks interned at once; each is at most an OSC long. Beyond it text has no link.
+pub const LINKS_MAX: usize = 4096;
+/// Bytes of a title or icon name; a longer one is cut.
+pub const TITLE_BYTES_MAX: usize = 1024;
+/// Titles on the stack: as many as xterm.js keeps.
+pub const TITLES_MAX: usize = 10;
+/// Entries of the kitty keyboard stack with its base.
+pub const KITTY_MAX: usize = 32;
+/// Bytes of a colour as a program spells it.
+pub const COLOR_BYTES_MAX: usize = 40;
+/// Bytes of packed text that wrap as one line; beyond it a line is wrapped anew in pieces.
+pub const LINE_BYTES_MAX: usize = 32 * 1024;
+/// Rows above the screen that a saved cursor's row is counted from: the page keeps as many.
+pub const SCROLLBACK_ROWS: u32 = 10_000;

@@ -98,7 +98,11 @@ pub fn run(arguments: lexopt::Parser) -> Result<(), ModelError> {
     feed(&mut terminal, &request.resizes, io::stdin().lock())
         .map_err(|e| ModelError::Io("stdin", e))?;
     let shown = match request.format {
-        None => terminal.restore(request.history),
+        None => {
+            let mut bytes = terminal.restore(request.history);
+            bytes.extend(terminal.unfinished());
+            bytes
+        }
         Some(format) => render(&terminal, format, request.history)?.into_bytes(),
     };
     out.write_all(&shown).and_then(|()| out.flush()).map_err(|e| ModelError::Io("stdout", e))

@@ -1,27 +1,437 @@
-//! Lines that left the screen, packed.
+//! Lines that left the screen, packed into one region of memory as a ring.
+//!
+//! Rows joined by soft wraps are one line; reading wraps it for the width of the day. Lines are only
+//! appended, so a recovering daemon that appends the same again writes the same bytes to the same
+//! places. Never reads what it drops: at recovery those bytes may be newer ones already.
+//!
+//! The ring is cut into segments. A segment knows where its first line begins and how many begin in
+//! it; the oldest is dropped whole when a bound is reached.
 
+use super::cell::Cell;
+use super::pack::{self, BREAK, Bytes, END, put_number};
+use super::style::Style;
+use super::tables::Tables;
+use crate::limits::LINE_BYTES_MAX;
 use crate::region::Region;
+use std::ops::Range;
 
-/// Packed lines in a region of memory.
+/// Segments of the ring: one of them, 1/64 of the memory, may be waiting to be overwritten.
+const SEGMENTS: usize = 64;
+/// No line begins here.
+const NONE: u64 = u64::MAX;
+
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    /// Position of the first line that begins here.
+    first: u64,
+    lines: u32,
+}
+
+const EMPTY: Segment = Segment { first: NONE, lines: 0 };
+
+enum Memory {
+    Lent(Box<dyn Region>),
+    /// Grows to its bound as it is used.
+    Own(Vec<u8>, usize),
+}
+
+impl Memory {
+    fn len(&self) -> usize {
+        match self {
+            Memory::Lent(region) => region.bytes().len(),
+            Memory::Own(_, max) => *max,
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Memory::Lent(region) => region.bytes(),
+            Memory::Own(bytes, _) => bytes,
+        }
+    }
+
+    /// The bytes, of which at least the first `end` are there.
+    fn bytes_mut(&mut self, end: usize) -> &mut [u8] {
+        match self {
+            Memory::Lent(region) => region.bytes_mut(),
+            Memory::Own(bytes, max) => {
+                if bytes.len() < end {
+                    let step = (*max / SEGMENTS).max(4096);
+                    let len = end.next_multiple_of(step).min(*max);
+                    bytes.reserve_exact(len - bytes.len());
+                    bytes.resize(len, 0);
+                }
+                bytes
+            }
+        }
+    }
+}
+
+/// Packed lines.
 pub struct History {
-    region: Box<dyn Region>,
+    memory: Memory,
     lines_max: usize,
+    segments: Box<[Segment; SEGMENTS]>,
+    /// Positions count bytes ever written; the ring's place is their remainder.
+    end: u64,
+    /// Where the last line begins.
+    line: u64,
+    /// The last line has no end mark yet: a wrapped row may still follow.
+    open: bool,
+    /// Cells of the last row, without the blanks at its end.
+    row_cells: usize,
+    /// Style in force at the end.
+    style: Style,
+    lines: usize,
+    scratch: Vec<u8>,
 }
 
 impl History {
     /// A history of at most `lines_max` lines in `region`.
     pub fn new(region: Box<dyn Region>, lines_max: usize) -> History {
-        History { region, lines_max }
+        History::in_memory(Memory::Lent(region), lines_max)
     }
 
     /// The same in memory of its own that grows as it is used, to `bytes_max` at most.
     pub fn growing(bytes_max: usize, lines_max: usize) -> History {
-        History { region: Box::new(Vec::with_capacity(bytes_max.min(0))), lines_max }
+        History::in_memory(Memory::Own(Vec::new(), bytes_max), lines_max)
     }
 
-    /// Lines kept at most.
-    pub fn lines_max(&self) -> usize {
-        let _ = self.region.bytes().len();
-        self.lines_max
+    fn in_memory(memory: Memory, lines_max: usize) -> History {
+        History {
+            memory,
+            lines_max,
+            segments: Box::new([EMPTY; SEGMENTS]),
+            end: 0,
+            line: 0,
+            open: false,
+            row_cells: 0,
+            style: Style::DEFAULT,
+            lines: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Lines kept now, at most about `lines_max`.
+    pub fn lines(&self) -> usize {
+        self.lines
+    }
+
+    /// Bytes they take.
+    pub fn bytes(&self) -> usize {
+        (self.end - self.begin()) as usize
+    }
+
+    fn segment_bytes(&self) -> usize {
+        self.memory.len() / SEGMENTS
+    }
+
+    /// Whether anything can be kept at all.
+    fn is_off(&self) -> bool {
+        self.lines_max == 0 || self.segment_bytes() < 16
+    }
+
+    /// Position of the oldest line.
+    fn begin(&self) -> u64 {
+        let size = self.segment_bytes() as u64;
+        if size == 0 || self.lines == 0 {
+            return self.end;
+        }
+        let newest = self.end / size;
+        let oldest = newest.saturating_sub(SEGMENTS as u64 - 1);
+        let firsts = (oldest..=newest).map(|s| self.segments[s as usize % SEGMENTS].first);
+        firsts.filter(|&f| f != NONE).min().unwrap_or(self.end)
+    }
+
+    /// Takes in a row that leaves the screen: its cells up to the last that is not blank.
+    pub fn push(&mut self, cells: &[Cell], cols: usize, wrapped: bool, tables: &Tables) {
+        if self.is_off() {
+            return;
+        }
+        let continues = wrapped && self.lines > 0;
+        if continues {
+            self.reopen(cells, cols, tables);
+        } else {
+            if self.open {
+                self.write(&[END]);
+            }
+            self.begin_line();
+        }
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        let mut style = self.style;
+        pack::pack(cells, &mut style, tables, &mut bytes);
+        self.style = style;
+        self.row_cells = cells.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
+        self.write(&bytes);
+        self.scratch = bytes;
+        self.open = true;
+    }
+
+    fn begin_line(&mut self) {
+        self.line = self.end;
+        self.style = Style::DEFAULT;
+        self.row_cells = 0;
+        self.lines += 1;
+        let size = self.segment_bytes() as u64;
+        // A line that begins at a segment's very first byte enters it.
+        self.enter(self.end / size);
+        let segment = &mut self.segments[(self.end / size) as usize % SEGMENTS];
+        if segment.first == NONE {
+            segment.first = self.end;
+        }
+        segment.lines += 1;
+        while self.lines > self.lines_max && self.drop_oldest() {}
+    }
+
+    /// Makes the last line ready for a row that continues it.
+    fn reopen(&mut self, next: &[Cell], cols: usize, tables: &Tables) {
+        if !self.open {
+            self.end -= 1;
+            self.open = true;
+        }
+        let wide = next.first().is_some_and(|c| c.width() == 2);
+        let missing = cols.saturating_sub(self.row_cells);
+        if missing > 1 || (missing == 1 && !wide) {
+            let mut bytes = Vec::new();
+            let mut style = self.style;
+            // Blanks at the end of cells are not packed, so a stop follows them.
+            let mut blanks = vec![Cell::BLANK; missing];
+            blanks.push(Cell::ascii(b'.', 0));
+            pack::pack(&blanks, &mut style, tables, &mut bytes);
+            bytes.pop();
+            self.style = style;
+            self.write(&bytes);
+        }
+        let long = (self.end - self.line) as usize > LINE_BYTES_MAX.min(self.segment_bytes());
+        if long {
+            self.write(&[BREAK]);
+            self.begin_line();
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let len = self.memory.len();
+        if bytes.is_empty() || bytes.len() > len {
+            return;
+        }
+        let size = self.segment_bytes() as u64;
+        let (from, to) = (self.end / size, (self.end + bytes.len() as u64 - 1) / size);
+        for segment in from..=to {
+            self.enter(segment);
+        }
+        let ring = size as usize * SEGMENTS;
+        let at = (self.end % ring as u64) as usize;
+        let first = bytes.len().min(ring - at);
+        let memory = self.memory.bytes_mut(at + first);
+        memory[at..at + first].copy_from_slice(&bytes[..first]);
+        memory[..bytes.len() - first].copy_from_slice(&bytes[first..]);
+        self.end += bytes.len() as u64;
+    }
+
+    /// The writer comes into a segment: what the ring held there before is gone.
+    fn enter(&mut self, segment: u64) {
+        let size = self.segment_bytes() as u64;
+        let slot = &mut self.segments[segment as usize % SEGMENTS];
+        if slot.first != NONE && slot.first / size != segment {
+            self.lines -= slot.lines as usize;
+            *slot = EMPTY;
+        }
+    }
+
+    /// Drops the oldest segment's lines unless they are the last ones or too few to matter.
+    fn drop_oldest(&mut self) -> bool {
+        let size = self.segment_bytes() as u64;
+        let oldest = (self.begin() / size) as usize % SEGMENTS;
+        let newest = (self.line / size) as usize % SEGMENTS;
+        let lines = self.segments[oldest].lines as usize;
+        if oldest == newest || self.lines - lines < self.lines_max {
+            return false;
+        }
+        self.lines -= lines;
+        self.segments[oldest] = EMPTY;
+        true
+    }
+
+    /// Forgets everything (ED 3).
+    pub fn clear(&mut self) {
+        *self.segments = [EMPTY; SEGMENTS];
+        self.lines = 0;
+        self.line = self.end;
+        self.open = false;
+        self.row_cells = 0;
+        self.style = Style::DEFAULT;
+    }
+
+    /// The spans of the last lines, newest first. At most `lines_max` of them.
+    pub fn spans(&self) -> Spans<'_> {
+        Spans {
+            history: self,
+            end: self.end,
+            begin: self.begin(),
+            newest: true,
+            left: if self.is_off() { 0 } else { self.lines.min(self.lines_max) },
+        }
+    }
+
+    /// The packed bytes of a span, in one piece.
+    fn read(&self, span: &Range<u64>, out: &mut Vec<u8>) {
+        out.clear();
+        let ring = self.segment_bytes() * SEGMENTS;
+        let len = ((span.end - span.start) as usize).min(ring);
+        let memory = self.memory.bytes();
+        let at = (span.start % ring as u64) as usize;
+        let first = len.min(ring - at);
+        out.extend_from_slice(memory.get(at..at + first).unwrap_or_default());
+        out.extend_from_slice(memory.get(..len - first).unwrap_or_default());
+    }
+
+    /// The byte before a position.
+    fn byte_before(&self, position: u64) -> u8 {
+        let ring = self.segment_bytes() as u64 * SEGMENTS as u64;
+        let at = ((position - 1) % ring) as usize;
+        self.memory.bytes().get(at).copied().unwrap_or(END)
+    }
+
+    /// The last END or BREAK in `from..to`.
+    fn mark_before(&self, from: u64, to: u64) -> Option<u64> {
+        let ring = self.segment_bytes() as u64 * SEGMENTS as u64;
+        let memory = self.memory.bytes();
+        let mut to = to;
+        while to > from {
+            // A stretch that does not wrap around.
+            let begin = from.max((to - 1) / ring * ring);
+            let base = (begin % ring) as usize;
+            let bytes = memory.get(base..base + (to - begin) as usize)?;
+            if let Some(at) = memchr::memrchr2(END, BREAK, bytes) {
+                return Some(begin + at as u64);
+            }
+            to = begin;
+        }
+        None
+    }
+
+    /// The cells of a line.
+    pub fn cells(&self, span: &LineSpan, tables: &mut Tables, out: &mut Vec<Cell>) -> Style {
+        let mut bytes = Vec::new();
+        self.read(&span.bytes, &mut bytes);
+        out.clear();
+        pack::unpack(&bytes, tables, usize::MAX, out)
+    }
+
+    /// Takes the last line out: its cells, and whether it continues the line before it (a piece).
+    pub fn pop_line(&mut self, tables: &mut Tables) -> Option<(Vec<Cell>, bool)> {
+        let span = self.spans().next()?;
+        let mut cells = Vec::new();
+        self.cells(&span, tables, &mut cells);
+        let size = self.segment_bytes() as u64;
+        let slot = &mut self.segments[(span.bytes.start / size) as usize % SEGMENTS];
+        slot.lines = slot.lines.saturating_sub(1);
+        if slot.first == span.bytes.start {
+            *slot = EMPTY;
+        }
+        self.lines -= 1;
+        self.end = span.bytes.start;
+        self.open = false;
+        self.recall(tables);
+        Some((cells, span.continues))
+    }
+
+    /// Finds again what is known of the last line: after a pop, and at recovery.
+    fn recall(&mut self, tables: &mut Tables) {
+        let Some(span) = self.spans().next() else {
+            self.line = self.end;
+            self.style = Style::DEFAULT;
+            self.row_cells = 0;
+            return;
+        };
+        let mut cells = Vec::new();
+        self.style = Style { link: 0, ..self.cells(&span, tables, &mut cells) };
+        self.line = span.bytes.start;
+    }
+
+    /// Writes down what the bytes do not tell.
+    pub fn checkpoint(&self, out: &mut Vec<u8>) {
+        for n in [self.end, self.line] {
+            out.extend_from_slice(&n.to_le_bytes());
+        }
+        out.push(u8::from(self.open));
+        put_number(self.row_cells, out);
+        let known = self.segments.iter().enumerate().filter(|(_, s)| s.first != NONE);
+        put_number(known.clone().count(), out);
+        for (slot, segment) in known {
+            put_number(slot, out);
+            put_number((self.end - segment.first) as usize, out);
+            put_number(segment.lines as usize, out);
+        }
+    }
+
+    /// Takes up again where `checkpoint` was written, over the same memory.
+    pub fn resume(
+        region: Box<dyn Region>,
+        lines_max: usize,
+        bytes: &mut Bytes<'_>,
+        tables: &mut Tables,
+    ) -> Option<History> {
+        let mut history = History::new(region, lines_max);
+        let word =
+            |bytes: &mut Bytes<'_>| Some(u64::from_le_bytes(bytes.take(8)?.try_into().ok()?));
+        history.end = word(bytes)?;
+        history.line = word(bytes)?;
+        history.open = bytes.next()? != 0;
+        history.row_cells = bytes.number()?;
+        for _ in 0..bytes.number()?.min(SEGMENTS) {
+            let slot = bytes.number()?;
+            let first = history.end.checked_sub(bytes.number()? as u64)?;
+            let lines = bytes.number()? as u32;
+            *history.segments.get_mut(slot)? = Segment { first, lines };
+            history.lines += lines as usize;
+        }
+        if history.is_off() {
+            return Some(History { lines: 0, ..history });
+        }
+        let (line, row_cells) = (history.line, history.row_cells);
+        history.recall(tables);
+        (history.line == line || history.lines == 0).then_some(())?;
+        history.line = line;
+        history.row_cells = row_cells;
+        Some(history)
+    }
+}
+
+/// Where a line lies.
+#[derive(Clone, Debug)]
+pub struct LineSpan {
+    bytes: Range<u64>,
+    /// It is a piece that continues the line before it.
+    pub continues: bool,
+}
+
+/// Lines from the newest to the oldest.
+pub struct Spans<'a> {
+    history: &'a History,
+    end: u64,
+    begin: u64,
+    newest: bool,
+    left: usize,
+}
+
+impl Iterator for Spans<'_> {
+    type Item = LineSpan;
+
+    fn next(&mut self) -> Option<LineSpan> {
+        self.left = self.left.checked_sub(1)?;
+        let history = self.history;
+        let open = std::mem::take(&mut self.newest) && history.open;
+        let (start, text_end) = if open {
+            (history.line, self.end)
+        } else {
+            let text_end = self.end.checked_sub(1).filter(|&end| end >= self.begin)?;
+            let mark = history.mark_before(self.begin, text_end);
+            (mark.map_or(self.begin, |m| m + 1), text_end)
+        };
+        let continues = start > self.begin && history.byte_before(start) == BREAK;
+        self.end = start;
+        Some(LineSpan { bytes: start..text_end, continues })
     }
 }

@@ -1,7 +1,9 @@
 //! A row of the screen or of the history, taken out to be read.
 
+use super::cell::Cell;
 use super::link::Link;
 use super::style::Style;
+use super::tables::Tables;
 
 /// A row's text and looks, detached from the terminal.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -46,10 +48,28 @@ impl Line {
         })
     }
 
-    /// Adds a cell at the right.
-    pub(super) fn push(&mut self, text: &str, width: u8, mut style: Style, link: Option<&Link>) {
-        style.link = 0;
-        if let Some(link) = link {
+    /// The line of a row of cells.
+    pub(super) fn of(cells: &[Cell], wrapped: bool, tables: &Tables) -> Line {
+        let mut line = Line { wrapped, ..Line::default() };
+        let end = cells.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
+        let mut after_wide = false;
+        for &cell in &cells[..end] {
+            if cell.is_right_half() && after_wide {
+                after_wide = false;
+                continue;
+            }
+            after_wide = cell.width() == 2;
+            line.push(cell, tables);
+        }
+        line
+    }
+
+    fn push(&mut self, cell: Cell, tables: &Tables) {
+        let before = self.text.len();
+        tables.push_text(cell, &mut self.text);
+        let bytes = (self.text.len() - before) as u32;
+        let mut style = *tables.style(cell);
+        if let Some(link) = tables.link(&style) {
             let known = self.links.iter().position(|l| l == link);
             let index = known.unwrap_or_else(|| {
                 self.links.push(link.clone());
@@ -57,7 +77,6 @@ impl Line {
             });
             style.link = (index + 1) as u16;
         }
-        self.text.push_str(text);
-        self.cells.push(LineCell { bytes: text.len() as u32, width, style });
+        self.cells.push(LineCell { bytes, width: cell.width(), style });
     }
 }

@@ -2,14 +2,23 @@
 //!
 //! Pure: no clock, no I/O, no threads. `Terminal` is the door; the rest is behind it.
 
+mod cell;
+mod checkpoint;
+mod cluster;
+mod grid;
 pub mod history;
 pub mod keys;
 pub mod line;
 pub mod link;
 pub mod modes;
+mod pack;
+mod reflow;
 pub mod render;
 pub mod reply;
+mod restore;
+mod screen;
 pub mod style;
+mod tables;
 pub mod token;
 pub mod watch;
 pub mod width;
@@ -24,8 +33,11 @@ pub use style::{Attrs, Color, Style, Underline};
 pub use token::Token;
 pub use watch::{Event, Unwatched, Watch};
 
+use self::screen::Screen;
+use self::token::{Machine, Sink};
 use crate::region::Region;
 use crate::units::Size;
+use std::ops::Range;
 
 /// Where the cursor is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,44 +61,52 @@ pub enum CheckpointError {
 
 /// A terminal: screens, modes, history, and the machine that reads bytes.
 pub struct Terminal {
-    size: Size,
-    history: History,
-    modes: Modes,
+    machine: Machine,
+    screen: Screen,
     report: Report,
-    offset: u64,
 }
 
 impl Terminal {
     /// A fresh terminal.
     pub fn new(size: Size, history: History) -> Terminal {
-        Terminal { size, history, modes: Modes::default(), report: Report::default(), offset: 0 }
+        Terminal {
+            machine: Machine::default(),
+            screen: Screen::new(size, history),
+            report: Report::default(),
+        }
     }
 
     /// Reads what a program printed. May be cut at any byte.
     pub fn feed(&mut self, bytes: &[u8], watch: &mut impl Watch) {
-        let _ = watch;
-        self.offset += bytes.len() as u64;
+        let mut feeding = Feeding { screen: &mut self.screen, report: &self.report, watch };
+        self.machine.feed(bytes, &mut feeding);
     }
 
     /// Bytes fed so far.
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.machine.offset()
     }
 
-    /// The offset up to which tokens are complete: viewers get bytes up to here. At most
-    /// `STRING_HELD_BYTES_MAX` before `offset`.
+    /// The offset up to which tokens are complete: viewers get bytes up to here, and `restore` is the
+    /// screen at this offset. At most `STRING_HELD_BYTES_MAX` before `offset`.
     pub fn complete(&self) -> u64 {
-        self.offset
+        self.machine.complete()
+    }
+
+    /// The bytes of an unfinished sequence or character, from `complete` on: what must be sent after a
+    /// restore if what follows is sent as the program printed it, from `offset` on.
+    pub fn unfinished(&self) -> Vec<u8> {
+        self.machine.unfinished()
     }
 
     /// Changes the size as xterm.js does, losing nothing.
     pub fn resize(&mut self, size: Size) {
-        self.size = size;
+        self.screen.resize(usize::from(size.rows()), usize::from(size.cols()));
     }
 
     /// The size.
     pub fn size(&self) -> Size {
-        self.size
+        Size::clamped(self.screen.rows as u16, self.screen.cols as u16)
     }
 
     /// Sets what queries about the outer terminal are answered with.
@@ -97,18 +117,17 @@ impl Terminal {
     /// The bytes that rebuild this terminal in a fresh one of its size, the last `history_rows` rows
     /// of history first.
     pub fn restore(&self, history_rows: usize) -> Vec<u8> {
-        let _ = (history_rows, &self.report, self.history.lines_max());
-        Vec::new()
+        restore::restore(&self.screen, history_rows)
     }
 
     /// The bytes that undo in a viewer's terminal what this one has set: modes, not text.
     pub fn undo_modes(&self) -> Vec<u8> {
-        Vec::new()
+        restore::undo(&self.screen)
     }
 
     /// Everything `from_checkpoint` needs but the history's bytes, appended to `out`.
     pub fn checkpoint(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.offset.to_le_bytes());
+        checkpoint::write(self, out);
     }
 
     /// The terminal as it was; feed it what came after `offset()`.
@@ -120,44 +139,86 @@ impl Terminal {
         region: Box<dyn Region>,
         lines_max: usize,
     ) -> Result<Terminal, CheckpointError> {
-        let _ = (bytes, History::new(region, lines_max));
-        Err(CheckpointError::Malformed("not yet"))
+        checkpoint::read(bytes, region, lines_max)
     }
 
     /// Row `row` of the screen shown now, 0 at the top.
     pub fn row(&self, row: u16) -> Line {
-        let _ = row;
-        Line::default()
+        let grid = &self.screen.page().grid;
+        let y = usize::from(row);
+        if y >= grid.rows() {
+            return Line::default();
+        }
+        Line::of(grid.used(y), grid.wrapped(y), &self.screen.tables)
     }
 
     /// The last `rows` rows of history, oldest first.
     pub fn history_rows(&self, rows: usize) -> Vec<Line> {
-        let _ = rows;
-        Vec::new()
+        let mut lines = Vec::new();
+        restore::history_rows(&self.screen, rows, &mut |cells, wrapped, tables| {
+            lines.push(Line::of(cells, wrapped, tables));
+        });
+        lines
     }
 
     /// Where the cursor is.
     pub fn cursor(&self) -> Cursor {
-        Cursor::default()
+        let page = self.screen.page();
+        Cursor { row: page.y as u16, col: page.x as u16 }
     }
 
     /// The modes.
     pub fn modes(&self) -> &Modes {
-        &self.modes
+        &self.screen.modes
     }
 
     /// The kitty keyboard protocol's flags now in force.
     pub fn kitty_flags(&self) -> u8 {
-        0
+        self.screen.kitty_flags()
     }
 
     /// The title, empty until a program sets one.
     pub fn title(&self) -> &str {
-        ""
+        &self.screen.titles.title
     }
 
     /// Whether the alternate screen is shown.
     pub fn is_alternate(&self) -> bool {
-        false
+        self.screen.active == screen::ALT
+    }
+}
+
+/// Where the machine's tokens go: answers first, then the screen, then the gate.
+struct Feeding<'a, W> {
+    screen: &'a mut Screen,
+    report: &'a Report,
+    watch: &'a mut W,
+}
+
+impl<W: Watch> Sink for Feeding<'_, W> {
+    #[inline]
+    fn print(&mut self, text: &str) -> usize {
+        self.screen.print(text)
+    }
+
+    #[inline]
+    fn control(&mut self, c: char, span: Range<u64>) {
+        self.screen.control(c, self.watch);
+        self.watch.sequence(&Token::Control(c), span);
+    }
+
+    #[inline]
+    fn token(&mut self, token: &Token<'_>, span: Range<u64>, told: bool) {
+        if let Some(answer) = reply::answer(self.screen, self.report, token) {
+            self.watch.reply(span.end, answer.as_bytes());
+        }
+        self.screen.apply(token, self.watch);
+        if !told {
+            self.watch.sequence(token, span);
+        }
+    }
+
+    fn string_end(&mut self) {
+        self.screen.preceding = 0;
     }
 }

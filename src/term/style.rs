@@ -5,6 +5,7 @@
 //! Attributes are those of ECMA-48 8.3.117 (SGR) and xterm's control sequences.
 
 use super::link::LinkId;
+use crate::limits::STYLES_MAX;
 use std::collections::HashMap;
 
 /// A colour as a program names it.
@@ -150,13 +151,85 @@ impl Style {
 pub type StyleId = u32;
 
 /// Interned styles. Bounded: see `STYLES_MAX`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct StyleTable {
     styles: Vec<Style>,
     free: Vec<StyleId>,
     ids: HashMap<Style, StyleId, Mix>,
-    /// Styles in use after the last sweep: the table sweeps again when it has doubled.
+    /// Styles in use after the last sweep: the next one comes when they have doubled.
     kept: usize,
+}
+
+impl Default for StyleTable {
+    fn default() -> StyleTable {
+        StyleTable {
+            styles: vec![Style::DEFAULT],
+            free: Vec::new(),
+            ids: HashMap::default(),
+            kept: 0,
+        }
+    }
+}
+
+impl StyleTable {
+    /// The style of an id.
+    #[inline]
+    pub fn get(&self, id: StyleId) -> &Style {
+        self.styles.get(id as usize).unwrap_or(&Style::DEFAULT)
+    }
+
+    /// The id of a style; when the table is full, that of the default.
+    pub fn intern(&mut self, style: &Style) -> StyleId {
+        if *style == Style::DEFAULT {
+            return 0;
+        }
+        if let Some(&id) = self.ids.get(style) {
+            return id;
+        }
+        let id = match self.free.pop() {
+            Some(id) => id,
+            None if self.styles.len() < STYLES_MAX => {
+                self.styles.push(*style);
+                self.styles.len() as StyleId - 1
+            }
+            None => return 0,
+        };
+        self.styles[id as usize] = *style;
+        self.ids.insert(*style, id);
+        id
+    }
+
+    /// Whether so many styles came since the last sweep that another pays. A screen of `cells` cells
+    /// can use that many, and a sweep looks at all of them.
+    #[inline]
+    pub fn wants_sweep(&self, cells: usize) -> bool {
+        self.ids.len() >= (2 * self.kept).max(256).max(cells / 8).min(STYLES_MAX - 1)
+    }
+
+    /// Ids given out so far are below this.
+    pub fn end(&self) -> usize {
+        self.styles.len()
+    }
+
+    /// Frees every id that `used` does not mark, and marks in `links` the links that stay.
+    pub fn sweep(&mut self, used: &[bool], links: &mut [bool]) {
+        self.ids.clear();
+        self.free.clear();
+        for (id, style) in self.styles.iter().enumerate().skip(1) {
+            if used.get(id).copied().unwrap_or(false) {
+                self.ids.insert(*style, id as StyleId);
+                if let Some(mark) = links.get_mut(usize::from(style.link)) {
+                    *mark = true;
+                }
+            } else {
+                self.free.push(id as StyleId);
+            }
+        }
+        self.kept = self.ids.len();
+        if self.ids.is_empty() {
+            *self = StyleTable::default();
+        }
+    }
 }
 
 /// A fast hash of few bytes. Styles come from hostile output, but the table is small and swept, so a

@@ -1,0 +1,375 @@
+//! Rows as few bytes that explain themselves: text with inline marks for what changes.
+//!
+//! History and checkpoints are made of them. A line begins in the default style. Bytes 0x20 and up are
+//! UTF-8 text; bytes below are marks with arguments below 0x80; 0xFE and 0xFF occur nowhere, so they
+//! can end lines and be searched for from either side. Decoding accepts any bytes without panic.
+
+use super::cell::{Cell, Content};
+use super::link::Link;
+use super::style::{Attrs, Color, Style, Underline};
+use super::tables::Tables;
+use super::width::width;
+
+/// Ends a line.
+pub const END: u8 = 0xff;
+/// Ends a piece of a line too long to be kept in one.
+pub const BREAK: u8 = 0xfe;
+
+const RESET: u8 = 0x01;
+const FG: ColorMarks = ColorMarks { low: 0x02, high: 0x03, default: 0x04, rgb: 0x05 };
+const BG: ColorMarks = ColorMarks { low: 0x06, high: 0x07, default: 0x08, rgb: 0x09 };
+const LINE: ColorMarks = ColorMarks { low: 0x0a, high: 0x0b, default: 0x0c, rgb: 0x0d };
+const ATTRS: u8 = 0x0e;
+const LINK: u8 = 0x0f;
+const LINK_NONE: u8 = 0x10;
+const BLANKS: u8 = 0x11;
+const GAP: u8 = 0x12;
+const WIDTH: u8 = 0x13;
+const RIGHT_HALF: u8 = 0x14;
+
+struct ColorMarks {
+    /// Palette 0 to 127.
+    low: u8,
+    /// Palette 128 to 255.
+    high: u8,
+    default: u8,
+    rgb: u8,
+}
+
+impl ColorMarks {
+    fn put(&self, color: Color, out: &mut Vec<u8>) {
+        match color {
+            Color::Default => out.push(self.default),
+            Color::Palette(n) if n < 128 => out.extend([self.low, n]),
+            Color::Palette(n) => out.extend([self.high, n - 128]),
+            Color::Rgb(r, g, b) => {
+                let top = r >> 7 | (g >> 7) << 1 | (b >> 7) << 2;
+                out.extend([self.rgb, r & 0x7f, g & 0x7f, b & 0x7f, top]);
+            }
+        }
+    }
+
+    fn get(&self, mark: u8, bytes: &mut Bytes<'_>) -> Option<Color> {
+        Some(match mark {
+            m if m == self.low => Color::Palette(bytes.next()? & 0x7f),
+            m if m == self.high => Color::Palette(bytes.next()? | 0x80),
+            m if m == self.default => Color::Default,
+            m if m == self.rgb => {
+                let [r, g, b, top] = [bytes.next()?, bytes.next()?, bytes.next()?, bytes.next()?];
+                Color::Rgb(r | top << 7, g | (top >> 1) << 7, b | (top >> 2) << 7)
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Appends `cells`, without the blank default ones at their end. `style` is the one in force before
+/// and after; its link is always closed at the end, so that no link number outlives a call.
+pub fn pack(cells: &[Cell], style: &mut Style, tables: &Tables, out: &mut Vec<u8>) {
+    let end = cells.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
+    let cells = &cells[..end];
+    if *style == Style::DEFAULT && pack_plain(cells, out) {
+        return;
+    }
+    let mut text = String::new();
+    let mut at = 0;
+    while at < cells.len() {
+        let cell = cells[at];
+        let wanted = tables.style(cell);
+        if cell.is_right_half() && at > 0 && cells[at - 1].width() == 2 {
+            at += 1;
+            continue;
+        }
+        put_style(style, wanted, tables, out);
+        if let Some(b) = ascii(cell) {
+            out.push(b);
+            at += 1;
+            continue;
+        }
+        match cell.content() {
+            Content::Blank if cell.is_right_half() => out.push(RIGHT_HALF),
+            Content::Blank => {
+                let run = cells[at..].iter().take_while(|&&c| c == cell).count();
+                out.push(BLANKS);
+                put_number(run, out);
+                at += run;
+                continue;
+            }
+            _ if is_gap(cell) => out.push(GAP),
+            _ => {
+                text.clear();
+                tables.push_text(cell, &mut text);
+                let first = text.chars().next().unwrap_or(' ');
+                let halved =
+                    cell.width() == 2 && !cells.get(at + 1).is_some_and(|c| c.is_right_half());
+                let columns = if halved { 1 } else { cell.width() };
+                if width(first) == 0 || width(first) != columns {
+                    out.extend([WIDTH, columns]);
+                }
+                out.extend_from_slice(text.as_bytes());
+            }
+        }
+        at += 1;
+    }
+    if style.link != 0 {
+        style.link = 0;
+        out.push(LINK_NONE);
+    }
+}
+
+/// The common row: ASCII in the default style and nothing else.
+fn pack_plain(cells: &[Cell], out: &mut Vec<u8>) -> bool {
+    let plain = cells.iter().fold(true, |all, c| all & (c.bits().wrapping_sub(0x20) < 0x5f));
+    if plain {
+        out.extend(cells.iter().map(|c| c.bits() as u8));
+    }
+    plain
+}
+
+fn ascii(cell: Cell) -> Option<u8> {
+    let low = cell.bits() as u32;
+    (low.wrapping_sub(0x20) < 0x5f).then_some(low as u8)
+}
+
+/// The cell left over at the end of a row because a wide character did not fit. When a line is
+/// wrapped anew it stays only where that is so again.
+pub fn gap(style: u32) -> Cell {
+    Cell::cluster(0x1f_ffff, 1, style)
+}
+
+/// Whether a cell is such a gap.
+pub fn is_gap(cell: Cell) -> bool {
+    cell.content() == Content::Cluster(0x1f_ffff)
+}
+
+fn put_style(style: &mut Style, wanted: &Style, tables: &Tables, out: &mut Vec<u8>) {
+    if style == wanted {
+        return;
+    }
+    if *wanted == Style::DEFAULT {
+        out.push(RESET);
+        *style = *wanted;
+        return;
+    }
+    if style.fg != wanted.fg {
+        FG.put(wanted.fg, out);
+    }
+    if style.bg != wanted.bg {
+        BG.put(wanted.bg, out);
+    }
+    if style.underline_color != wanted.underline_color {
+        LINE.put(wanted.underline_color, out);
+    }
+    if style.attrs != wanted.attrs || style.underline != wanted.underline {
+        let bits = wanted.attrs.bits() | u16::from(wanted.underline.number()) << 10;
+        out.extend([ATTRS, (bits & 0x7f) as u8, (bits >> 7) as u8]);
+    }
+    if style.link != wanted.link {
+        match tables.links.get(wanted.link) {
+            Some(link) => {
+                out.push(LINK);
+                for part in [&link.id, &link.uri] {
+                    put_number(part.len(), out);
+                    out.extend_from_slice(part.as_bytes());
+                }
+            }
+            None => out.push(LINK_NONE),
+        }
+    }
+    *style = *wanted;
+}
+
+/// A number in groups of six bits, so that no byte reaches 0x80.
+pub fn put_number(mut n: usize, out: &mut Vec<u8>) {
+    while n >= 0x40 {
+        out.push((n & 0x3f) as u8 | 0x40);
+        n >>= 6;
+    }
+    out.push(n as u8);
+}
+
+/// Bytes being decoded.
+pub struct Bytes<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Bytes<'a> {
+    /// To be decoded.
+    pub fn new(rest: &'a [u8]) -> Bytes<'a> {
+        Bytes { rest }
+    }
+
+    /// The next byte.
+    pub fn next(&mut self) -> Option<u8> {
+        let (&first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(first)
+    }
+
+    /// A number made by `put_number`.
+    pub fn number(&mut self) -> Option<usize> {
+        let mut n = 0usize;
+        for shift in (0..60).step_by(6) {
+            let b = self.next()?;
+            n |= usize::from(b & 0x3f) << shift;
+            if b & 0x40 == 0 {
+                break;
+            }
+        }
+        Some(n)
+    }
+
+    /// The next `len` bytes.
+    pub fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    /// Bytes not yet taken.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+}
+
+/// Turns packed bytes back into cells, at most `max` of them. Returns the style in force at their end.
+pub fn unpack(bytes: &[u8], tables: &mut Tables, max: usize, out: &mut Vec<Cell>) -> Style {
+    let mut style = Style::DEFAULT;
+    let mut id = 0;
+    let mut bytes = Bytes::new(bytes);
+    let mut alone = None;
+    while let Some(&first) = bytes.rest.first() {
+        if out.len() >= max {
+            break;
+        }
+        if (0x20..0x80).contains(&first) && !bytes.rest.get(1).is_some_and(|&b| b >= 0x80) {
+            bytes.rest = &bytes.rest[1..];
+            let cell = Cell::ascii(first, id);
+            out.push(cell);
+            continue;
+        }
+        if first >= 0x20 {
+            let text = cluster(bytes.rest);
+            bytes.rest = &bytes.rest[text.len().max(1)..];
+            let cell = tables.cell(text, alone.take(), id);
+            out.push(cell);
+            if cell.width() == 2 {
+                out.push(Cell::right_half(id));
+            }
+            continue;
+        }
+        bytes.rest = &bytes.rest[1..];
+        match first {
+            BLANKS => {
+                let n = bytes.number().unwrap_or(0).min(max - out.len());
+                out.extend(std::iter::repeat_n(Cell::blank(id), n));
+            }
+            GAP => out.push(gap(id)),
+            RIGHT_HALF => out.push(Cell::right_half(id)),
+            WIDTH => alone = bytes.next().map(|w| w & 3),
+            mark => {
+                let _ = get_style(mark, &mut bytes, &mut style, tables);
+                id = tables.styles.intern(&style);
+            }
+        }
+    }
+    style
+}
+
+fn get_style(
+    mark: u8,
+    bytes: &mut Bytes<'_>,
+    style: &mut Style,
+    tables: &mut Tables,
+) -> Option<()> {
+    match mark {
+        RESET => *style = Style::DEFAULT,
+        0x02..=0x05 => style.fg = FG.get(mark, bytes)?,
+        0x06..=0x09 => style.bg = BG.get(mark, bytes)?,
+        0x0a..=0x0d => style.underline_color = LINE.get(mark, bytes)?,
+        ATTRS => {
+            let bits = u16::from(bytes.next()? & 0x7f) | u16::from(bytes.next()?) << 7;
+            style.attrs = Attrs::from_bits(bits);
+            style.underline = Underline::from_number((bits >> 10) as u8 & 7);
+        }
+        LINK => {
+            let mut part = || {
+                let len = bytes.number()?;
+                std::str::from_utf8(bytes.take(len)?).ok().map(Box::from)
+            };
+            let (id, uri) = (part()?, part()?);
+            style.link = tables.links.intern(&Link { id, uri });
+        }
+        LINK_NONE => style.link = 0,
+        _ => {}
+    }
+    Some(())
+}
+
+/// The character at the start of `bytes` with the marks that follow it; empty when it is not UTF-8.
+fn cluster(bytes: &[u8]) -> &str {
+    let mut end = char_len(bytes);
+    if end == 0 {
+        return "";
+    }
+    while bytes.get(end).is_some_and(|&b| b >= 0x80) {
+        let len = char_len(&bytes[end..]);
+        let next = std::str::from_utf8(&bytes[end..end + len]).unwrap_or_default();
+        match next.chars().next() {
+            Some(c) if width(c) == 0 => end += len,
+            _ => break,
+        }
+    }
+    std::str::from_utf8(&bytes[..end]).unwrap_or_default()
+}
+
+/// Bytes of the character at the start; 0 when it is none.
+fn char_len(bytes: &[u8]) -> usize {
+    let len = match bytes.first() {
+        Some(0..=0x7f) => 1,
+        Some(0xc0..=0xdf) => 2,
+        Some(0xe0..=0xef) => 3,
+        Some(0xf0..=0xf7) => 4,
+        _ => 0,
+    };
+    if std::str::from_utf8(bytes.get(..len).unwrap_or_default()).is_ok() && bytes.len() >= len {
+        len
+    } else {
+        0
+    }
+}
+
+/// Lays out the cells of one line, from `at` on, as one row of `cols` in `row`. Returns where the next
+/// row begins; the line is done when that is `cells.len()`. `end` is where the written text ends: blanks
+/// behind it never begin a row.
+pub fn lay_row(cells: &[Cell], at: usize, end: usize, cols: usize, row: &mut Vec<Cell>) -> usize {
+    row.clear();
+    let mut at = at;
+    while at < cells.len() {
+        let cell = cells[at];
+        let next_wide = cells.get(at + 1).is_some_and(|c| c.width() == 2);
+        let columns = if cell.width() == 2 { 2 } else { 1 };
+        if is_gap(cell) && next_wide && row.len() + 1 < cols {
+            // The wide character fits here now.
+            at += 1;
+            continue;
+        }
+        if row.len() + columns > cols {
+            return if at >= end { cells.len() } else { at };
+        }
+        row.push(if is_gap(cell) { Cell::blank(cell.style()) } else { cell });
+        if columns == 2 {
+            row.push(cells.get(at + 1).copied().unwrap_or(Cell::right_half(cell.style())));
+        }
+        at += columns;
+    }
+    cells.len()
+}
+
+/// Where the written text of a line ends.
+pub fn text_end(cells: &[Cell]) -> usize {
+    cells
+        .iter()
+        .rposition(|c| c.has_content() && !is_gap(*c))
+        .map_or(0, |x| x + usize::from(cells[x].width() == 2) + 1)
+}

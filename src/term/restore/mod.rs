@@ -1,0 +1,330 @@
+//! The screen as bytes that rebuild it, exactly, in a fresh terminal of its size.
+//!
+//! Its length depends on what is shown and on the history asked for, never on how much was printed.
+//! Holds no query, no bell and no clipboard write. The order matters: what a step needs and what it
+//! disturbs is said where it is taken.
+
+mod modes;
+mod sgr;
+mod writer;
+
+pub use modes::undo;
+
+use self::writer::Writer;
+use super::cell::Cell;
+use super::pack;
+use super::screen::charset::Charset;
+use super::screen::{ALT, MAIN, Page, PaletteKey, Saved, Screen, Tabs};
+use super::style::{Color, Style};
+use super::tables::Tables;
+
+/// Styles a scratch table may hold before it is begun anew.
+const SCRATCH_STYLES_MAX: usize = 4096;
+
+/// The bytes, with the last `history_rows` rows of history before the screen.
+pub fn restore(screen: &Screen, history_rows: usize) -> Vec<u8> {
+    let mut writer = Writer::new(screen.rows, screen.cols);
+    let scrolled = history(screen, history_rows, &mut writer);
+    page_rows(screen, MAIN, scrolled, &mut writer);
+    let blank = Tables::default();
+    // The hidden page first: what belongs to it can only be said while it is shown.
+    if screen.active == ALT {
+        page_state(screen, MAIN, &mut writer);
+        enter_alternate(screen, &mut writer);
+        writer.begin_page();
+        page_rows(screen, ALT, false, &mut writer);
+    } else if has_state(&screen.pages[ALT]) {
+        writer.exact_pen(&Style::DEFAULT, &blank);
+        writer.send("\x1b[?47h");
+        kitty(&screen.pages[ALT], &mut writer);
+        saved(screen, &screen.pages[ALT].saved, &mut writer);
+        writer.send("\x1b[?47l");
+    }
+    page_state(screen, screen.active, &mut writer);
+    if screen.pages[screen.active].saved != Saved::default() || charset_is_stray(screen) {
+        saved(screen, &screen.pages[screen.active].saved, &mut writer);
+    }
+    titles(screen, &mut writer);
+    modes::put(&screen.modes, &mut writer);
+    ending(screen, &mut writer);
+    writer.out
+}
+
+/// Writes history. Returns whether there was any.
+fn history(screen: &Screen, rows: usize, writer: &mut Writer) -> bool {
+    let mut any = false;
+    history_rows(screen, rows, &mut |row, wrapped, tables| {
+        let continues = any && wrapped;
+        if any && !continues {
+            writer.next_row();
+        }
+        writer.row(row, continues, tables);
+        any = true;
+    });
+    any
+}
+
+/// Calls `each` with the last `rows` rows of history, the oldest first, and whether each continues the
+/// one before it.
+pub fn history_rows(screen: &Screen, rows: usize, each: &mut impl FnMut(&[Cell], bool, &Tables)) {
+    let mut tables = Tables::default();
+    let (mut cells, mut row) = (Vec::new(), Vec::new());
+    let mut spans = Vec::new();
+    let mut found = 0;
+    for span in screen.history.spans().take(rows) {
+        screen.history.cells(&span, &mut tables, &mut cells);
+        found += lay(&cells, screen.cols, &mut row, &mut |_, _| {});
+        spans.push(span);
+        renew(&mut tables);
+        if found >= rows {
+            break;
+        }
+    }
+    let mut skip = found.saturating_sub(rows);
+    for span in spans.iter().rev() {
+        screen.history.cells(span, &mut tables, &mut cells);
+        lay(&cells, screen.cols, &mut row, &mut |row, first| {
+            if skip > 0 {
+                skip -= 1;
+            } else {
+                each(row, !first || span.continues, &tables);
+            }
+        });
+        renew(&mut tables);
+    }
+}
+
+/// Calls `each` with every row of a line and whether it is its first. Returns their number.
+fn lay(
+    cells: &[Cell],
+    cols: usize,
+    row: &mut Vec<Cell>,
+    each: &mut impl FnMut(&[Cell], bool),
+) -> usize {
+    let end = pack::text_end(cells);
+    let (mut at, mut rows) = (0, 0);
+    loop {
+        at = pack::lay_row(cells, at, end, cols, row);
+        each(row, rows == 0);
+        rows += 1;
+        if at >= cells.len() {
+            return rows;
+        }
+    }
+}
+
+/// A scratch table must not grow with the history.
+fn renew(tables: &mut Tables) {
+    if tables.styles.end() > SCRATCH_STYLES_MAX || tables.clusters.end() > SCRATCH_STYLES_MAX {
+        *tables = Tables::default();
+    }
+}
+
+/// Writes a page's rows. `scrolled`: rows were written before, so all of them count.
+fn page_rows(screen: &Screen, page: usize, scrolled: bool, writer: &mut Writer) {
+    let grid = &screen.pages[page].grid;
+    for y in 0..grid.rows() {
+        let continues = grid.wrapped(y) && (y > 0 || scrolled);
+        if !continues && (y > 0 || scrolled) {
+            writer.next_row();
+        }
+        writer.row(grid.used(y), continues, &screen.tables);
+    }
+    if scrolled {
+        // Blank rows at the end are needed to push the history off the screen.
+        writer.flush_feeds();
+    }
+}
+
+/// Whether a hidden alternate page keeps anything.
+fn has_state(page: &Page) -> bool {
+    page.saved != Saved::default() || page.kitty.len() > 1 || page.kitty.first() != Some(&0)
+}
+
+/// What belongs to a page beside its rows: tab stops, keyboard stack, region.
+fn page_state(screen: &Screen, which: usize, writer: &mut Writer) {
+    let page = &screen.pages[which];
+    if !screen.has_default_tabs(which) {
+        tabs(&page.tabs, screen.cols, writer);
+    }
+    kitty(page, writer);
+    if page.top != 0 || page.bottom != screen.rows - 1 {
+        writer.send(&format!("\x1b[{};{}r", page.top + 1, page.bottom + 1));
+        writer.moved();
+    }
+}
+
+fn tabs(tabs: &Tabs, cols: usize, writer: &mut Writer) {
+    let default = Tabs::every_eight(cols);
+    let changed = (0..cols).filter(|&x| tabs.get(x) != default.get(x));
+    let stops = (0..cols).filter(|&x| tabs.get(x));
+    if changed.clone().count() <= stops.clone().count() {
+        for x in changed {
+            let what = if tabs.get(x) { "\x1bH" } else { "\x1b[g" };
+            writer.send(&format!("\x1b[{}G{what}", x + 1));
+        }
+    } else {
+        writer.send("\x1b[3g");
+        stops.for_each(|x| writer.send(&format!("\x1b[{}G\x1bH", x + 1)));
+    }
+    writer.moved();
+}
+
+fn kitty(page: &Page, writer: &mut Writer) {
+    let mut flags = page.kitty.iter();
+    if let Some(base) = flags.next().filter(|&&base| base != 0) {
+        writer.send(&format!("\x1b[={base}u"));
+    }
+    flags.for_each(|flags| writer.send(&format!("\x1b[>{flags}u")));
+}
+
+/// Shows the alternate page; the main page's saved cursor is set on the way.
+fn enter_alternate(screen: &Screen, writer: &mut Writer) {
+    let state = &screen.pages[MAIN].saved;
+    let none = Tables::default();
+    if *state == Saved::default() {
+        writer.exact_pen(&Style::DEFAULT, &none);
+        writer.send("\x1b[?47h");
+    } else if state.pen.bg == Color::Default && state.charset == Charset::US {
+        // 1049 saves the cursor itself.
+        place_saved(screen, state, writer);
+        writer.send("\x1b[?1049h");
+    } else {
+        saved(screen, state, writer);
+        writer.exact_pen(&Style::DEFAULT, &none);
+        writer.send("\x1b[?47h");
+    }
+}
+
+/// Goes to a saved position with the saved pen.
+fn place_saved(screen: &Screen, state: &Saved, writer: &mut Writer) {
+    let y = state.y.clamp(0, screen.rows as i64 - 1) as usize;
+    writer.go(y, state.x.min(screen.cols - 1), 0);
+    let style = super::screen::pen::Pen { base: state.pen, ..Default::default() }.style();
+    writer.exact_pen(&style, &Tables::default());
+}
+
+/// DECSC with this state.
+fn saved(screen: &Screen, state: &Saved, writer: &mut Writer) {
+    place_saved(screen, state, writer);
+    if state.charset != Charset::US {
+        writer.send(&format!("\x1b({}\x1b7\x1b(B", char::from(state.charset.last())));
+    } else {
+        writer.send("\x1b7");
+    }
+}
+
+/// The set in force is not the one shifted in: DECRC did that.
+fn charset_is_stray(screen: &Screen) -> bool {
+    screen.charset != screen.charsets[screen.shift]
+}
+
+fn titles(screen: &Screen, writer: &mut Writer) {
+    let titles = &screen.titles;
+    for title in &titles.titles {
+        writer.send(&format!("\x1b]2;{title}\x1b\\\x1b[22;2t"));
+    }
+    for icon in &titles.icons {
+        writer.send(&format!("\x1b]1;{icon}\x1b\\\x1b[22;1t"));
+    }
+    let pushed = |stack: &[String], now: &str| stack.last().map_or("", String::as_str) != now;
+    match (pushed(&titles.titles, &titles.title), pushed(&titles.icons, &titles.icon)) {
+        (true, true) if titles.title == titles.icon => {
+            writer.send(&format!("\x1b]0;{}\x1b\\", titles.title));
+        }
+        (title, icon) => {
+            if title {
+                writer.send(&format!("\x1b]2;{}\x1b\\", titles.title));
+            }
+            if icon {
+                writer.send(&format!("\x1b]1;{}\x1b\\", titles.icon));
+            }
+        }
+    }
+    for (key, spec) in &screen.palette {
+        match key {
+            PaletteKey::Indexed(n) => writer.send(&format!("\x1b]4;{n};{spec}\x1b\\")),
+            PaletteKey::Special(n) => writer.send(&format!("\x1b]{n};{spec}\x1b\\")),
+        }
+    }
+}
+
+/// Charsets, origin, cursor, pen and the character printed last.
+fn ending(screen: &Screen, writer: &mut Writer) {
+    let page = screen.page();
+    let (x, y) = (page.x.min(screen.cols), page.y);
+    let top = if screen.modes.origin { page.top } else { 0 };
+    let last = last_printed(screen);
+    let pending = x == screen.cols;
+    if screen.modes.origin {
+        writer.send("\x1b[?6h");
+        writer.moved();
+    }
+    if pending && last.is_none() {
+        // Printing the last column again makes the next character wrap; the charsets come after it.
+        let right = page.grid.cell(y, x - 1);
+        let at = if right.width() == 0 { x.saturating_sub(2) } else { x - 1 };
+        writer.go(y, at, top);
+        writer.again(page.grid.cell(y, at), &screen.tables);
+    } else if last.is_none() && writer.at() != Some((y, x)) {
+        writer.go(y, x, top);
+    }
+    charsets(screen, writer);
+    let printed = last.map(|at| (at, page.grid.cell(y, at)));
+    if let Some((at, _)) = printed {
+        writer.go(y, at, top);
+    }
+    pen(screen, writer);
+    if screen.modes.insert {
+        if let Some((_, cell)) = printed {
+            // Printing it will insert it: it is taken out first.
+            writer.send(if cell.width() == 2 { "\x1b[2P" } else { "\x1b[P" });
+        }
+        writer.send("\x1b[4h");
+    }
+    if let Some((_, cell)) = printed {
+        writer.again(cell, &screen.tables);
+    }
+}
+
+/// The column of the character printed last, if a mark or REP could still follow it.
+fn last_printed(screen: &Screen) -> Option<usize> {
+    let page = screen.page();
+    let at = page.x.checked_sub(usize::from(screen.preceding)).filter(|_| screen.preceding > 0)?;
+    let cell = page.grid.cell(page.y, at.min(screen.cols - 1));
+    let same = *screen.tables.style(cell) == screen.pen.style();
+    (same && cell.has_content() && cell.width() == screen.preceding).then_some(at)
+}
+
+fn charsets(screen: &Screen, writer: &mut Writer) {
+    for (slot, charset) in screen.charsets.iter().enumerate() {
+        if *charset != Charset::US {
+            let slot = ['(', ')', '*', '+'][slot];
+            writer.send(&format!("\x1b{slot}{}", char::from(charset.last())));
+        }
+    }
+    match screen.shift {
+        0 => {}
+        1 => writer.send("\x0e"),
+        2 => writer.send("\x1bn"),
+        _ => writer.send("\x1bo"),
+    }
+    if charset_is_stray(screen) && screen.page().saved.charset == screen.charset {
+        // DECRC brings the set and the cursor; the cursor goes back to its place.
+        writer.send("\x1b8");
+        let page = screen.page();
+        let top = if screen.modes.origin { page.top } else { 0 };
+        writer.moved();
+        writer.forget_pen();
+        writer.go(page.y, page.x.min(screen.cols - 1), top);
+    }
+}
+
+fn pen(screen: &Screen, writer: &mut Writer) {
+    let pen = &screen.pen;
+    let mut style = pen.style();
+    style.underline_color = pen.underline_color;
+    style.attrs.set(super::style::Attrs::UNDERLINE_COLOR_RESET, pen.underline_color_reset);
+    style.link = pen.link;
+    writer.exact_pen(&style, &screen.tables);
+}

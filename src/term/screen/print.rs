@@ -1,0 +1,184 @@
+//! Printing: text to cells, wrapping, joining, REP.
+
+use super::Screen;
+use super::charset::Charset;
+use crate::term::cell::{Cell, Content};
+use crate::term::width::{self, Place};
+
+/// Repetitions of one REP carried out one by one; beyond it whole rows of them are left out, which
+/// shows only in how often the same row scrolls by.
+const REPEATS_MAX: usize = 4096;
+
+impl Screen {
+    /// Prints text without C0 controls. Returns the bytes taken: it stops before a C1 control.
+    pub fn print(&mut self, text: &str) -> usize {
+        let (style, _) = self.ids();
+        let page = self.page_mut();
+        let (x, y) = (page.x, page.y);
+        if x > 0 && page.grid.cell(y, x - 1).width() == 2 {
+            page.grid.set(y, x - 1, Cell::blank(style));
+        }
+        let fast = self.charset == Charset::US && !self.modes.insert;
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            if fast {
+                let len = ascii_len(&bytes[at..]);
+                if len > 0 {
+                    self.put_ascii(&bytes[at..at + len], style);
+                    at += len;
+                    continue;
+                }
+            }
+            let Some(c) = text[at..].chars().next() else { break };
+            if ('\u{80}'..='\u{9f}').contains(&c) {
+                break;
+            }
+            at += c.len_utf8();
+            if c != '\u{feff}' {
+                self.put(self.charset.map(c), style);
+            }
+        }
+        let cols = self.cols;
+        let page = self.page_mut();
+        let (x, y) = (page.x, page.y);
+        if x < cols && page.grid.cell(y, x).is_right_half() {
+            page.grid.set(y, x, Cell::blank(style));
+        }
+        at
+    }
+
+    /// Printable ASCII, the fast way.
+    #[inline]
+    fn put_ascii(&mut self, mut bytes: &[u8], style: u32) {
+        let cols = self.cols;
+        self.preceding = 1;
+        while !bytes.is_empty() {
+            if self.page().x >= cols {
+                if self.modes.wrap {
+                    self.wrap(style);
+                } else {
+                    // Each further character overwrites the last column: only the last one stays.
+                    self.page_mut().x = cols - 1;
+                    bytes = &bytes[bytes.len() - 1..];
+                }
+            }
+            let page = self.page_mut();
+            let n = bytes.len().min(cols - page.x);
+            let cells = page.grid.cells_mut(page.y, page.x, page.x + n);
+            for (cell, &b) in cells.iter_mut().zip(bytes) {
+                *cell = Cell::ascii(b, style);
+            }
+            page.x += n;
+            bytes = &bytes[n..];
+        }
+    }
+
+    /// Any character.
+    fn put(&mut self, c: char, style: u32) {
+        let columns = match width::place(c, self.preceding) {
+            Place::Join => return self.join(c),
+            Place::Cell(columns) => columns,
+        };
+        self.preceding = columns;
+        let cols = self.cols;
+        let columns = usize::from(columns);
+        if self.page().x + columns > cols {
+            if self.modes.wrap {
+                self.wrap(style);
+            } else {
+                self.page_mut().x = cols - 1;
+                if columns == 2 {
+                    return;
+                }
+            }
+        }
+        let insert = self.modes.insert;
+        let page = self.page_mut();
+        let (x, y) = (page.x, page.y);
+        if x >= cols {
+            // A mark with nothing to join, beyond the last column.
+            return;
+        }
+        if insert && columns > 0 {
+            page.grid.insert_cells(y, x, columns, Cell::blank(style));
+        }
+        page.grid.set(y, x, Cell::char(c, columns as u8, style));
+        if columns == 2 {
+            page.grid.set(y, x + 1, Cell::right_half(style));
+        }
+        page.x += columns.max(1);
+    }
+
+    /// A mark joins the character before it.
+    fn join(&mut self, mark: char) {
+        if self.tables.clusters.wants_sweep(2 * self.rows * self.cols) {
+            self.sweep();
+        }
+        let page = &mut self.pages[self.active];
+        let Some(left) = page.x.checked_sub(1) else { return };
+        let x =
+            if page.grid.cell(page.y, left).width() == 0 { left.saturating_sub(1) } else { left };
+        let cell = self.tables.join(page.grid.cell(page.y, x), mark);
+        page.grid.set(page.y, x, cell);
+        // The sweep may have renumbered the pen.
+        let _ = self.ids();
+    }
+
+    /// The next character goes to the next row; what is left of this one is blanked.
+    fn wrap(&mut self, style: u32) {
+        let (cols, rows) = (self.cols, self.rows);
+        let page = self.page_mut();
+        let (x, y) = (page.x, page.y);
+        if x < cols {
+            page.grid.fill(y, x, cols, Cell::blank(style));
+        }
+        page.x = 0;
+        page.y += 1;
+        if page.y == page.bottom + 1 {
+            page.y -= 1;
+            self.scroll(true);
+        } else {
+            page.y = page.y.min(rows - 1);
+            let y = page.y;
+            page.grid.set_wrapped(y, true);
+        }
+    }
+
+    /// REP: the character before the cursor once more, or `n` times.
+    pub(super) fn repeat(&mut self, n: usize) {
+        let preceding = usize::from(self.preceding);
+        let page = self.page();
+        let Some(x) = page.x.checked_sub(preceding) else { return };
+        if preceding == 0 || x >= self.cols {
+            return;
+        }
+        let cell = page.grid.cell(page.y, x);
+        if cell.content() == Content::Blank {
+            return;
+        }
+        let mut one = String::new();
+        self.tables.push_text(cell, &mut one);
+        let n = if n > REPEATS_MAX { REPEATS_MAX + (n - REPEATS_MAX) % self.cols } else { n };
+        // In pieces, so that no text longer than a few rows is made.
+        let piece = one.repeat(n.min(256));
+        for _ in 0..n / 256 {
+            self.print(&piece);
+        }
+        self.print(&one.repeat(n % 256));
+    }
+}
+
+/// ASCII bytes at the start.
+#[inline]
+fn ascii_len(bytes: &[u8]) -> usize {
+    const STEP: usize = 16;
+    let mut at = 0;
+    for chunk in bytes.chunks_exact(STEP) {
+        if chunk.iter().fold(0, |any, &b| any | b) >= 0x80 {
+            break;
+        }
+        at += STEP;
+    }
+    at + bytes[at..].iter().position(|&b| b >= 0x80).unwrap_or(bytes.len() - at)
+}

@@ -1,0 +1,66 @@
+//! What cells refer to by number: styles, clusters, links.
+
+use super::cell::{Cell, Content};
+use super::cluster::ClusterTable;
+use super::link::{Link, LinkTable};
+use super::style::{Style, StyleTable};
+use super::width::width;
+
+/// The three tables.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// Styles.
+    pub styles: StyleTable,
+    /// Characters with marks.
+    pub clusters: ClusterTable,
+    /// Hyperlinks.
+    pub links: LinkTable,
+}
+
+impl Tables {
+    /// Appends a cell's text; nothing for a blank or a right half.
+    pub fn push_text(&self, cell: Cell, out: &mut String) {
+        match cell.content() {
+            Content::Blank => {}
+            Content::Char(c) => out.push(c),
+            Content::Cluster(id) => out.push_str(self.clusters.get(id)),
+        }
+    }
+
+    /// A cell's style.
+    #[inline]
+    pub fn style(&self, cell: Cell) -> &Style {
+        self.styles.get(cell.style())
+    }
+
+    /// A style's link.
+    pub fn link(&self, style: &Style) -> Option<&Link> {
+        self.links.get(style.link)
+    }
+
+    /// The cell with one more mark; unchanged when there is no room for it.
+    pub fn join(&mut self, cell: Cell, mark: char) -> Cell {
+        let mut text = String::new();
+        self.push_text(cell, &mut text);
+        if text.is_empty() {
+            return Cell::char(mark, 1, cell.style());
+        }
+        text.push(mark);
+        let id = self.clusters.intern(&text);
+        id.map_or(cell, |id| Cell::cluster(id, cell.width(), cell.style()))
+    }
+
+    /// The cell of a character and the marks that follow it in `text`.
+    pub fn cell(&mut self, text: &str, cells: Option<u8>, style: u32) -> Cell {
+        let mut chars = text.chars();
+        let Some(first) = chars.next() else { return Cell::blank(style) };
+        let cells = cells.unwrap_or_else(|| width(first));
+        if chars.next().is_none() {
+            return Cell::char(first, cells, style);
+        }
+        match self.clusters.intern(text) {
+            Some(id) => Cell::cluster(id, cells, style),
+            None => Cell::char(first, cells, style),
+        }
+    }
+}

@@ -1,0 +1,614 @@
+//! The state machine itself, and what it keeps between two feeds.
+
+use super::utf8::{self, Decoded};
+use super::{Params, Token};
+use crate::limits::{
+    CLIPBOARD_BYTES_MAX, DCS_BYTES_MAX, SEQUENCE_BYTES_MAX, STRING_HELD_BYTES_MAX,
+};
+use std::ops::Range;
+
+/// Receives what the machine finds.
+pub trait Sink {
+    /// Prints text without C0 controls. Returns the bytes taken: it stops before a C1 control.
+    fn print(&mut self, text: &str) -> usize;
+    /// Executes a C0 or C1 control.
+    fn control(&mut self, c: char, span: Range<u64>);
+    /// Carries out a sequence. `told`: the gate was told of its bytes as junk already.
+    fn token(&mut self, token: &Token<'_>, span: Range<u64>, told: bool);
+    /// A string of any kind ended.
+    fn string_end(&mut self);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum State {
+    #[default]
+    Ground,
+    Escape,
+    EscapeIntermediate,
+    CsiEntry,
+    CsiParam,
+    CsiIntermediate,
+    CsiIgnore,
+    /// SOS, PM or APC.
+    Ignored,
+    Osc,
+    DcsEntry,
+    DcsParam,
+    DcsIntermediate,
+    DcsIgnore,
+    DcsPayload,
+}
+
+impl State {
+    fn is_string(self) -> bool {
+        use State::*;
+        matches!(
+            self,
+            Ignored | Osc | DcsEntry | DcsParam | DcsIntermediate | DcsIgnore | DcsPayload
+        )
+    }
+}
+
+/// The token machine.
+#[derive(Debug, Default)]
+pub struct Machine {
+    state: State,
+    /// Offset of the next byte.
+    offset: u64,
+    /// Where the unfinished token begins.
+    start: u64,
+    /// Junk of the unfinished token was told up to here.
+    told: u64,
+    /// The unfinished token is junk already.
+    junk: bool,
+    params: Params,
+    prefix: u8,
+    intermediates: heapless::Vec<u8, 4>,
+    /// An OSC's number and payload, or the beginning of a DCS's payload.
+    string: Vec<u8>,
+    /// Controls inside an unfinished ESC or CSI: carried out just before it.
+    deferred: Vec<(u8, u64)>,
+    /// The unfinished token's bytes from earlier feeds; of junk only what keeps the state.
+    raw: Vec<u8>,
+    /// The beginning of an unfinished character.
+    partial: heapless::Vec<u8, 4>,
+}
+
+impl Machine {
+    /// Bytes read so far.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Names the position of the next byte: for a terminal that was rebuilt.
+    pub fn set_offset(&mut self, offset: u64) {
+        self.offset = offset;
+        self.start = offset;
+    }
+
+    /// The offset up to which tokens are complete, or junk and told.
+    pub fn complete(&self) -> u64 {
+        if self.state == State::Ground || self.junk {
+            self.offset - self.partial.len() as u64
+        } else {
+            self.start
+        }
+    }
+
+    /// Bytes that bring a fresh machine into this one's state.
+    pub fn unfinished(&self) -> Vec<u8> {
+        let mut bytes = self.raw.clone();
+        bytes.extend_from_slice(&self.partial);
+        bytes
+    }
+
+    /// Reads on.
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) {
+        let base = self.offset;
+        let mut at = self.resume(bytes, sink);
+        while at < bytes.len() {
+            at = if self.state == State::Ground {
+                self.ground(bytes, at, base, sink)
+            } else {
+                self.sequence(bytes, at, base, sink)
+            };
+        }
+        self.offset = base + bytes.len() as u64;
+        self.keep(bytes, base, sink);
+    }
+
+    /// Ends a feed: keeps the unfinished token's bytes, tells the junk.
+    fn keep(&mut self, bytes: &[u8], base: u64, sink: &mut impl Sink) {
+        if self.state == State::Ground {
+            return;
+        }
+        let whole = self.offset - self.partial.len() as u64;
+        self.bound(whole, sink);
+        if self.junk {
+            self.tell(whole, sink);
+        } else {
+            let from = self.start.saturating_sub(base) as usize;
+            let to = bytes.len().saturating_sub(self.partial.len());
+            self.raw.extend_from_slice(bytes.get(from..to).unwrap_or_default());
+        }
+    }
+
+    /// Completes a character cut by the end of the last feed. Returns the bytes taken.
+    fn resume(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
+        if self.partial.is_empty() {
+            return 0;
+        }
+        let held = self.partial.len();
+        let mut joined = std::mem::take(&mut self.partial);
+        for (at, &b) in bytes.iter().enumerate() {
+            if joined.push(b).is_err() {
+                return at;
+            }
+            let found = utf8::decode(&joined);
+            let end = self.offset + at as u64 + 1;
+            let begin = self.offset - held as u64;
+            match found {
+                Decoded::Partial => continue,
+                Decoded::Char(c, _) => {
+                    if self.state != State::Ground && !self.junk {
+                        self.raw.extend_from_slice(&joined[..held]);
+                    }
+                    self.character(c, &joined, begin..end, sink);
+                    return at + 1;
+                }
+                Decoded::Nothing(n) => {
+                    self.nothing(begin..begin + n as u64, sink);
+                    return n - held;
+                }
+            }
+        }
+        self.partial = joined;
+        bytes.len()
+    }
+
+    /// Bytes that are no character.
+    fn nothing(&mut self, span: Range<u64>, sink: &mut impl Sink) {
+        if self.state == State::Ground {
+            sink.token(&Token::Junk { string: false }, span, false);
+        }
+    }
+
+    /// A character of more than one byte, in any state.
+    fn character(&mut self, c: char, bytes: &[u8], span: Range<u64>, sink: &mut impl Sink) {
+        match c {
+            '\u{80}'..='\u{9f}' => self.c1(c, bytes, span, sink),
+            _ => match self.state {
+                State::Ground => {
+                    if let Ok(text) = std::str::from_utf8(bytes) {
+                        sink.print(text);
+                    }
+                }
+                State::Osc => self.put(bytes),
+                State::CsiIgnore | State::DcsIgnore | State::DcsPayload => {}
+                _ => self.drop_sequence(span.end, sink),
+            },
+        }
+    }
+
+    /// Text and controls outside sequences. Returns where to read on.
+    #[inline]
+    fn ground(&mut self, bytes: &[u8], at: usize, base: u64, sink: &mut impl Sink) -> usize {
+        let rest = &bytes[at..];
+        let len = text_len(rest);
+        if len > 0 {
+            return self.text(bytes, at, len, base, sink);
+        }
+        let pos = base + at as u64;
+        match rest[0] {
+            0x1b => self.begin(State::Escape, pos),
+            0x7f => {}
+            b => sink.control(char::from(b), pos..pos + 1),
+        }
+        at + 1
+    }
+
+    /// Prints a run of text, which may hold C1 controls and bytes that are not UTF-8.
+    fn text(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        len: usize,
+        base: u64,
+        sink: &mut impl Sink,
+    ) -> usize {
+        let (run, total) = (&bytes[at..at + len], bytes.len());
+        let text = match std::str::from_utf8(run) {
+            Ok(text) => text,
+            Err(e) => std::str::from_utf8(&run[..e.valid_up_to()]).unwrap_or_default(),
+        };
+        let taken = if text.is_empty() { 0 } else { sink.print(text) };
+        let pos = base + (at + taken) as u64;
+        let rest = &run[taken..];
+        if rest.is_empty() {
+            return at + taken;
+        }
+        match utf8::decode(rest) {
+            Decoded::Char(c, n) => {
+                self.character(c, &rest[..n], pos..pos + n as u64, sink);
+                at + taken + n
+            }
+            Decoded::Nothing(n) => {
+                self.nothing(pos..pos + n as u64, sink);
+                at + taken + n
+            }
+            // The character is cut: by the end of the feed, or by a control, which makes it nothing.
+            Decoded::Partial if at + run.len() == total => self.hold(rest, at, run.len()),
+            Decoded::Partial => {
+                self.nothing(pos..pos + rest.len() as u64, sink);
+                at + run.len()
+            }
+        }
+    }
+
+    fn hold(&mut self, rest: &[u8], at: usize, len: usize) -> usize {
+        self.partial = heapless::Vec::from_slice(rest).unwrap_or_default();
+        at + len
+    }
+
+    /// One step inside a sequence. Returns where to read on.
+    fn sequence(&mut self, bytes: &[u8], at: usize, base: u64, sink: &mut impl Sink) -> usize {
+        let b = bytes[at];
+        let pos = base + at as u64;
+        if b >= 0x80 {
+            return match utf8::decode(&bytes[at..]) {
+                Decoded::Char(c, n) => {
+                    self.character(c, &bytes[at..at + n], pos..pos + n as u64, sink);
+                    at + n
+                }
+                Decoded::Nothing(n) => at + n,
+                Decoded::Partial => self.hold(&bytes[at..], at, bytes.len() - at),
+            };
+        }
+        match b {
+            0x1b => {
+                self.interrupt(true, pos, sink);
+                self.begin(State::Escape, pos);
+                at + 1
+            }
+            0x18 | 0x1a => {
+                let string = matches!(self.state, State::Osc | State::DcsPayload);
+                self.interrupt(false, pos + u64::from(string), sink);
+                if !string {
+                    sink.control(char::from(b), pos..pos + 1);
+                }
+                at + 1
+            }
+            _ if self.state == State::Osc => self.osc(bytes, at, base, sink),
+            _ => {
+                self.step(b, pos, sink);
+                at + 1
+            }
+        }
+    }
+
+    /// Payload of an OSC, up to its end or the end of the feed.
+    fn osc(&mut self, bytes: &[u8], at: usize, base: u64, sink: &mut impl Sink) -> usize {
+        let rest = &bytes[at..];
+        if rest[0] == 0x07 {
+            self.osc_end(base + at as u64 + 1, true, sink);
+            return at + 1;
+        }
+        let len = rest.iter().take_while(|b| (0x20..0x80).contains(*b)).count();
+        self.put(&rest[..len]);
+        // What stopped the run is either a control, which is dropped, or for `sequence` to look at.
+        let dropped = usize::from(len == 0);
+        self.bound(base + (at + len + dropped) as u64, sink);
+        at + len + dropped
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        let clipboard = self.string.starts_with(b"52;");
+        let max = if clipboard { CLIPBOARD_BYTES_MAX } else { STRING_HELD_BYTES_MAX };
+        if self.junk && !clipboard {
+            return;
+        }
+        if self.string.len() + bytes.len() > max {
+            // Too long by now: whatever comes, it will not fit again.
+            self.string.clear();
+            self.string.push(b'x');
+            return;
+        }
+        self.string.extend_from_slice(bytes);
+    }
+
+    /// One 7-bit byte inside an ESC, CSI, DCS or ignored string.
+    fn step(&mut self, b: u8, pos: u64, sink: &mut impl Sink) {
+        use State::*;
+        let executed = b < 0x20;
+        match self.state {
+            Ignored | DcsIgnore => {}
+            DcsPayload => self.payload(b),
+            DcsEntry | DcsParam | DcsIntermediate if executed || b == 0x7f => {}
+            _ if executed => self.defer(b, pos, sink),
+            _ if b == 0x7f => {}
+            Escape | EscapeIntermediate => self.step_escape(b, pos, sink),
+            CsiEntry | CsiParam | CsiIntermediate | CsiIgnore => self.step_csi(b, pos, sink),
+            DcsEntry | DcsParam | DcsIntermediate => self.step_dcs(b),
+            Ground | Osc => {}
+        }
+        if !self.junk && self.state != Ground {
+            self.bound(pos + 1, sink);
+        }
+    }
+
+    fn step_escape(&mut self, b: u8, pos: u64, sink: &mut impl Sink) {
+        let first = self.state == State::Escape;
+        match b {
+            0x20..=0x2f => {
+                self.collect(b);
+                self.state = State::EscapeIntermediate;
+            }
+            b'[' if first => self.state = State::CsiEntry,
+            b']' if first => self.state = State::Osc,
+            b'P' if first => self.open_junk(State::DcsEntry, b"\x1bP"),
+            b'X' | b'^' | b'_' if first => self.open_junk(State::Ignored, &[0x1b, b]),
+            _ => {
+                let intermediates = self.intermediates.clone();
+                let token = Token::Escape { intermediates: &intermediates, last: b };
+                self.dispatch(&token, pos + 1, sink);
+            }
+        }
+    }
+
+    fn step_csi(&mut self, b: u8, pos: u64, sink: &mut impl Sink) {
+        use State::*;
+        match (self.state, b) {
+            (CsiIgnore, 0x20..=0x3f) => {}
+            (CsiIgnore, _) => self.drop_sequence(pos + 1, sink),
+            (CsiEntry | CsiParam, b'0'..=b';') => {
+                self.params.take(b);
+                self.state = CsiParam;
+            }
+            (CsiEntry, 0x3c..=0x3f) => {
+                self.prefix = b;
+                self.state = CsiParam;
+            }
+            (_, 0x20..=0x2f) => {
+                self.collect(b);
+                self.state = CsiIntermediate;
+            }
+            (_, 0x30..=0x3f) => self.state = CsiIgnore,
+            _ => {
+                let (params, intermediates) = (self.params, self.intermediates.clone());
+                let token = Token::Csi {
+                    prefix: self.prefix,
+                    params: &params,
+                    intermediates: &intermediates,
+                    last: b,
+                };
+                self.dispatch(&token, pos + 1, sink);
+            }
+        }
+    }
+
+    fn step_dcs(&mut self, b: u8) {
+        use State::*;
+        self.raw.push(b);
+        match (self.state, b) {
+            (DcsEntry | DcsParam, b'0'..=b';') => self.state = DcsParam,
+            (DcsEntry, 0x3c..=0x3f) => {
+                self.prefix = b;
+                self.state = DcsParam;
+            }
+            (_, 0x20..=0x2f) => {
+                self.collect(b);
+                self.state = DcsIntermediate;
+            }
+            (_, 0x30..=0x3f) => self.state = DcsIgnore,
+            _ => {
+                self.collect_last(b);
+                self.state = DcsPayload;
+            }
+        }
+        if self.raw.len() > SEQUENCE_BYTES_MAX {
+            self.state = DcsIgnore;
+            self.raw.clear();
+            self.raw.extend_from_slice(b"\x1bP<<");
+        }
+    }
+
+    /// The final byte of a DCS goes before its payload.
+    fn collect_last(&mut self, b: u8) {
+        self.string.clear();
+        self.string.push(b);
+    }
+
+    fn payload(&mut self, b: u8) {
+        if self.string.len() <= DCS_BYTES_MAX {
+            self.string.push(b);
+        }
+    }
+
+    fn collect(&mut self, b: u8) {
+        // A fourth intermediate makes the sequence one that nobody knows; so do the third and fifth.
+        let _ = self.intermediates.push(b);
+    }
+
+    /// A control inside an ESC or CSI.
+    fn defer(&mut self, b: u8, pos: u64, sink: &mut impl Sink) {
+        if self.junk {
+            sink.control(char::from(b), pos..pos + 1);
+        } else {
+            self.deferred.push((b, pos));
+        }
+    }
+
+    /// Starts a token at `pos`.
+    fn begin(&mut self, state: State, pos: u64) {
+        self.state = state;
+        self.start = pos;
+        self.told = pos;
+        self.junk = false;
+        self.params.reset();
+        self.prefix = 0;
+        self.intermediates.clear();
+        self.string.clear();
+        self.raw.clear();
+    }
+
+    /// Starts a token at `pos` with a C1 control, whose first byte may have come in an earlier feed.
+    fn begin_c1(&mut self, state: State, bytes: &[u8], pos: u64) {
+        self.begin(state, pos);
+        let earlier = self.offset.saturating_sub(pos) as usize;
+        self.raw.extend_from_slice(bytes.get(..earlier).unwrap_or_default());
+    }
+
+    /// From here on the token is junk, and `raw` is all it takes to be in this state.
+    fn open_junk(&mut self, state: State, raw: &[u8]) {
+        self.state = state;
+        self.junk = true;
+        self.raw.clear();
+        self.raw.extend_from_slice(raw);
+    }
+
+    /// Makes junk of a token that has become too long.
+    fn bound(&mut self, here: u64, sink: &mut impl Sink) {
+        if self.junk {
+            return;
+        }
+        let len = here - self.start;
+        if self.state == State::Osc {
+            if len > STRING_HELD_BYTES_MAX as u64 {
+                self.open_junk(State::Osc, b"\x1b]x");
+            }
+        } else if len > SEQUENCE_BYTES_MAX as u64 {
+            self.run_deferred(sink);
+            self.open_junk(State::CsiIgnore, b"\x1b[<<");
+        }
+    }
+
+    /// Tells the gate of junk up to `end`.
+    fn tell(&mut self, end: u64, sink: &mut impl Sink) {
+        if end > self.told {
+            let string = self.state.is_string();
+            sink.token(&Token::Junk { string }, self.told..end, false);
+            self.told = end;
+        }
+    }
+
+    fn run_deferred(&mut self, sink: &mut impl Sink) {
+        for (b, pos) in std::mem::take(&mut self.deferred) {
+            sink.control(char::from(b), pos..pos + 1);
+        }
+    }
+
+    /// Carries out a complete ESC or CSI.
+    fn dispatch(&mut self, token: &Token<'_>, end: u64, sink: &mut impl Sink) {
+        if !self.deferred.is_empty() {
+            self.run_deferred(sink);
+        }
+        self.state = State::Ground;
+        self.raw.clear();
+        sink.token(token, self.start..end, false);
+    }
+
+    /// The token up to `end` comes to nothing.
+    fn drop_sequence(&mut self, end: u64, sink: &mut impl Sink) {
+        self.run_deferred(sink);
+        self.tell(end, sink);
+        self.state = State::Ground;
+        self.junk = false;
+        self.raw.clear();
+    }
+
+    /// ESC (`done`), CAN or SUB ends whatever was under way before `end`.
+    fn interrupt(&mut self, done: bool, end: u64, sink: &mut impl Sink) {
+        match self.state {
+            State::Osc if done => self.osc_end(end, false, sink),
+            State::DcsPayload if done => self.dcs_end(end, sink),
+            State::Osc | State::DcsPayload => {
+                self.drop_sequence(end, sink);
+                sink.string_end();
+            }
+            _ => self.drop_sequence(end, sink),
+        }
+    }
+
+    fn osc_end(&mut self, end: u64, bell: bool, sink: &mut impl Sink) {
+        let told = self.junk;
+        if told {
+            self.tell(end, sink);
+        }
+        let string = std::mem::take(&mut self.string);
+        let text = std::str::from_utf8(&string).unwrap_or_default();
+        let (number, payload) = text.split_once(';').unwrap_or((text, ""));
+        let known = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        let number = if known { number.parse::<u32>().ok() } else { None };
+        if !told || number == Some(52) {
+            sink.token(&Token::Osc { number, payload, bell }, self.start..end, told);
+        }
+        sink.string_end();
+        self.string = string;
+        self.string.clear();
+        self.string.shrink_to(STRING_HELD_BYTES_MAX);
+        self.state = State::Ground;
+        self.junk = false;
+        self.raw.clear();
+    }
+
+    fn dcs_end(&mut self, end: u64, sink: &mut impl Sink) {
+        self.tell(end, sink);
+        let string = std::mem::take(&mut self.string);
+        let intermediates = self.intermediates.clone();
+        if let Some((&last, payload)) = string.split_first() {
+            let token =
+                Token::Dcs { prefix: self.prefix, intermediates: &intermediates, last, payload };
+            sink.token(&token, self.start..end, true);
+        }
+        sink.string_end();
+        self.string = string;
+        self.state = State::Ground;
+        self.junk = false;
+        self.raw.clear();
+    }
+
+    /// A C1 control, in any state.
+    fn c1(&mut self, c: char, bytes: &[u8], span: Range<u64>, sink: &mut impl Sink) {
+        let terminator = c == '\u{9c}';
+        match self.state {
+            State::Ground => {}
+            State::Osc | State::DcsPayload if terminator => {
+                return self.interrupt(true, span.end, sink);
+            }
+            State::Osc | State::DcsPayload => self.drop_sequence(span.start, sink),
+            _ if terminator => return self.drop_sequence(span.end, sink),
+            _ => self.drop_sequence(span.start, sink),
+        }
+        let pos = span.start;
+        match c {
+            '\u{9b}' => self.begin_c1(State::CsiEntry, bytes, pos),
+            '\u{9d}' => self.begin_c1(State::Osc, bytes, pos),
+            '\u{90}' => {
+                self.begin(State::DcsEntry, pos);
+                self.open_junk(State::DcsEntry, bytes);
+            }
+            '\u{98}' | '\u{9e}' | '\u{9f}' => {
+                self.begin(State::Ignored, pos);
+                self.open_junk(State::Ignored, bytes);
+            }
+            _ if terminator => {}
+            _ => sink.control(c, span),
+        }
+    }
+}
+
+/// Bytes before the first C0 control or DEL.
+#[inline]
+fn text_len(bytes: &[u8]) -> usize {
+    const STEP: usize = 32;
+    let stops = |b: u8| b < 0x20 || b == 0x7f;
+    let mut at = 0;
+    // Whole steps without a branch per byte: the compiler makes SIMD of it.
+    for chunk in bytes.chunks_exact(STEP) {
+        if chunk.iter().fold(false, |any, &b| any | stops(b)) {
+            break;
+        }
+        at += STEP;
+    }
+    at + bytes[at..].iter().position(|&b| stops(b)).unwrap_or(bytes.len() - at)
+}

@@ -122,6 +122,6 @@ pub const KITTY_MAX: usize = 32;
 /// Bytes of a colour as a program spells it.
 pub const COLOR_BYTES_MAX: usize = 40;
 /// Bytes of packed text that wrap as one line; beyond it a line is wrapped anew in pieces.
-pub const LINE_BYTES_MAX: usize = 32 * 1024;
+pub const HISTORY_LINE_BYTES_MAX: usize = 32 * 1024;
 /// Rows above the screen that a saved cursor's row is counted from: the page keeps as many.
 pub const SCROLLBACK_ROWS: u32 = 10_000;

@@ -11,7 +11,7 @@ use super::cell::Cell;
 use super::pack::{self, BREAK, Bytes, END, put_number};
 use super::style::Style;
 use super::tables::Tables;
-use crate::limits::LINE_BYTES_MAX;
+use crate::limits::HISTORY_LINE_BYTES_MAX;
 use crate::region::Region;
 use std::ops::Range;
 
@@ -203,7 +203,7 @@ impl History {
             self.style = style;
             self.write(&bytes);
         }
-        let long = (self.end - self.line) as usize > LINE_BYTES_MAX.min(self.segment_bytes());
+        let long = (self.end - self.line) as usize > HISTORY_LINE_BYTES_MAX.min(self.segment_bytes());
         if long {
             self.write(&[BREAK]);
             self.begin_line();

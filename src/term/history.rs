@@ -203,7 +203,8 @@ impl History {
             self.style = style;
             self.write(&bytes);
         }
-        let long = (self.end - self.line) as usize > HISTORY_LINE_BYTES_MAX.min(self.segment_bytes());
+        let long =
+            (self.end - self.line) as usize > HISTORY_LINE_BYTES_MAX.min(self.segment_bytes());
         if long {
             self.write(&[BREAK]);
             self.begin_line();

@@ -125,3 +125,5 @@ pub const COLOR_BYTES_MAX: usize = 40;
 pub const HISTORY_LINE_BYTES_MAX: usize = 32 * 1024;
 /// Rows above the screen that a saved cursor's row is counted from: the page keeps as many.
 pub const SCROLLBACK_ROWS: u32 = 10_000;
+/// Handed terminals whose place in the output outlives the daemon; a further one is painted anew after a crash.
+pub const TERMINALS_REMEMBERED: usize = 256;

@@ -26,6 +26,8 @@ pub(super) struct Conn {
     socket: OwnedFd,
     pub reader: FrameReader,
     pub fds: VecDeque<OwnedFd>,
+    /// The saved settings of the terminal that came over this connection.
+    pub termios: Vec<u8>,
     outbox: VecDeque<Vec<u8>>,
     outbox_bytes: usize,
     /// How much of the outbox's first message was sent.
@@ -111,6 +113,7 @@ impl Conns {
             socket,
             reader: FrameReader::new(),
             fds: VecDeque::new(),
+            termios: Vec::new(),
             outbox: VecDeque::new(),
             outbox_bytes: 0,
             sent: 0,

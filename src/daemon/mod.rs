@@ -8,6 +8,7 @@ mod conn;
 mod effects;
 mod keeper;
 mod ptys;
+mod remembered;
 mod start;
 mod terminals;
 mod turn;

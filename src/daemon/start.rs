@@ -3,10 +3,12 @@
 use super::conn::Conns;
 use super::keeper::{Heard, KeeperLink};
 use super::ptys::Ptys;
+use super::remembered::Remembered;
 use super::terminals::Terminals;
 use super::{Daemon, Source};
 use crate::face::InFlight;
 use crate::face::memory::{Memory, layout, total_bytes};
+use crate::limits::TYPED_BYTES;
 use crate::mux::{Mux, Now, Recovered, Surroundings};
 use crate::region::Region;
 use crate::sys::ledger::{Kind, Ledger, Record};
@@ -41,7 +43,7 @@ pub(super) fn start() -> Result<Daemon, SysError> {
     let missing = || protocol("the keeper's Start came without its descriptors");
     let listener = UnixListener::from(fds.next().ok_or_else(missing)?);
     let memory = fds.next().ok_or_else(missing)?;
-    let (ledger, _rest) = Ledger::open(&memory)?;
+    let (ledger, rest) = Ledger::open(&memory)?;
     let poll = Poll::new().map_err(SysError::on("make", "a poll"))?;
     let registry = poll.registry();
     let both = Interest::READABLE | Interest::WRITABLE;
@@ -56,7 +58,7 @@ pub(super) fn start() -> Result<Daemon, SysError> {
         began: Instant::now(),
         mux,
         conns: Conns::new(),
-        terminals: Terminals::default(),
+        terminals: Terminals { map: Default::default(), remembered: Remembered::new(rest) },
         keeper,
         listener,
         ready: VecDeque::new(),
@@ -109,6 +111,9 @@ impl Daemon {
                 _ => return Err(protocol("a message of the keeper's before Go")),
             }
         }
+        if let (Some(crash), Some(record)) = (&start.crash, &record) {
+            self.take_up_terminals(crash, record);
+        }
         // From here on the last daemon's record is gone: all it said is in the faces' own memory.
         self.ptys.ledger.parsed();
         self.ptys.ledger.start();
@@ -119,6 +124,32 @@ impl Daemon {
         }
         self.settle();
         Ok(())
+    }
+
+    /// What the last daemon was doing with a handed terminal when it ended.
+    fn take_up_terminals(&mut self, crash: &Crash, record: &Record) {
+        let token = record.extra;
+        match record.kind {
+            Kind::TermWrite if self.terminals.remembered.get(token).is_some() => {
+                self.terminals
+                    .remembered
+                    .set(token, crash.returned_written.map(|n| record.offset + n));
+            }
+            Kind::TermRead => {
+                let read = crash.returned_read.unwrap_or(0).min(TYPED_BYTES as u64) as usize;
+                let keys = self.terminals.remembered.keys()[..read].to_vec();
+                let now = self.now();
+                self.mux.handle_kept_keys(
+                    now,
+                    record.face,
+                    token,
+                    record.offset,
+                    &keys,
+                    &mut self.ptys,
+                );
+            }
+            _ => {}
+        }
     }
 
     fn take_over(

@@ -3,8 +3,9 @@
 //! A terminal is given back however the viewing ends: its modes undone, its settings as they were.
 
 use super::Source;
+use super::remembered::Remembered;
 use crate::limits::CHUNK_BYTES;
-use crate::mux::{Chunk, ClientId, Mux, Now};
+use crate::mux::{Chunk, ClientId, Mux, Now, Typist};
 use crate::sys::ledger::{Kind, Ledger};
 use crate::sys::tty::Termios;
 use crate::units::FaceId;
@@ -17,18 +18,21 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 /// One terminal.
 pub(super) struct Terminal {
     fd: OwnedFd,
+    token: u64,
     saved: Option<Termios>,
     blocked: bool,
     /// It is gone, or its client is to be let go for another reason.
     pub dead: bool,
     /// On the list of terminals to be read.
     pub queued: bool,
+    /// To be read as soon as the face's queue has room.
+    pub unread: bool,
 }
 
 /// All of them, by client.
-#[derive(Default)]
 pub(super) struct Terminals {
     pub map: BTreeMap<ClientId, Terminal>,
+    pub remembered: Remembered,
 }
 
 impl Terminals {
@@ -38,12 +42,24 @@ impl Terminals {
         registry: &Registry,
         id: ClientId,
         fd: OwnedFd,
+        token: u64,
         saved: Option<Termios>,
     ) -> io::Result<()> {
         crate::sys::process::set_nonblocking(&fd)?;
         let both = Interest::READABLE | Interest::WRITABLE;
         registry.register(&mut SourceFd(&fd.as_raw_fd()), Source::Terminal(id).token(), both)?;
-        self.map.insert(id, Terminal { fd, saved, blocked: false, dead: false, queued: false });
+        self.map.insert(
+            id,
+            Terminal {
+                fd,
+                token,
+                saved,
+                blocked: false,
+                dead: false,
+                queued: false,
+                unread: false,
+            },
+        );
         Ok(())
     }
 
@@ -65,18 +81,21 @@ impl Terminals {
             let _ = saved.apply(&terminal.fd);
         }
         let _ = registry.deregister(&mut SourceFd(&terminal.fd.as_raw_fd()));
+        self.remembered.forget(terminal.token);
     }
 
-    /// Reads once what was typed.
-    pub fn read(
-        &mut self,
-        ledger: &mut Ledger,
-        id: ClientId,
-        face: FaceId,
-        bytes: &mut [u8],
-    ) -> io::Result<usize> {
+    /// Reads once what was typed, into `remembered.keys()`.
+    pub fn read(&mut self, ledger: &mut Ledger, id: ClientId, typist: Typist) -> io::Result<usize> {
         let Some(terminal) = self.map.get(&id) else { return Ok(0) };
-        ledger.read(Kind::TermRead, face, 0, id, terminal.fd.as_fd(), bytes)
+        let keys = self.remembered.keys();
+        ledger.read(
+            Kind::TermRead,
+            typist.face,
+            typist.position,
+            typist.token,
+            terminal.fd.as_fd(),
+            keys,
+        )
     }
 
     /// The terminal takes more again.
@@ -90,18 +109,22 @@ impl Terminals {
     pub fn pump(&mut self, ledger: &mut Ledger, id: ClientId, mux: &mut Mux, now: Now) {
         let Some(terminal) = self.map.get_mut(&id) else { return };
         while !terminal.blocked && !terminal.dead {
-            let Some(face) = mux.watched(id) else { return };
+            let Some(Typist { face, token, .. }) = mux.typist(id) else { return };
             let Some(chunk) = mux.chunk(now, id, CHUNK_BYTES) else { return };
-            let (offset, bytes) = match &chunk {
-                Chunk::Restore { offset, bytes, .. } => (*offset, *bytes),
-                Chunk::Output { offset, first, .. } => (*offset, *first),
+            let (offset, bytes, resumable) = match &chunk {
+                Chunk::Restore { offset, bytes, .. } => (*offset, *bytes, false),
+                Chunk::Output { offset, first, .. } => (*offset, *first, true),
             };
+            self.remembered.set(token, resumable.then_some(offset.0));
             if bytes.is_empty() {
                 mux.handle_sent(now, id, 0);
                 continue;
             }
-            match ledger.write(Kind::TermWrite, face, offset.0, id, terminal.fd.as_fd(), bytes) {
-                Ok(n) => mux.handle_sent(now, id, n),
+            match ledger.write(Kind::TermWrite, face, offset.0, token, terminal.fd.as_fd(), bytes) {
+                Ok(n) => {
+                    mux.handle_sent(now, id, n);
+                    self.remembered.set(token, mux.reached(id).map(|at| at.0));
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => terminal.blocked = true,
                 Err(_) => terminal.dead = true,

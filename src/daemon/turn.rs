@@ -7,7 +7,7 @@ use crate::limits::{PTY_READ_BYTES, TURN_BYTES, TYPED_BYTES};
 use crate::mux::ClientId;
 use crate::sys::SysError;
 use crate::sys::ledger::Kind;
-use crate::units::FaceId;
+use crate::units::{FaceId, Offset};
 use crate::wire::keeper::{FromKeeper, ToKeeper};
 use crate::wire::{Frame, Holder, Message, Refusal, Reply, Request, decode};
 use mio::event::Event;
@@ -110,7 +110,10 @@ impl Daemon {
             let Some((position, bytes)) = self.mux.pending_input(id) else { return };
             let Some((ledger, master)) = self.ptys.parts(id) else { return };
             match ledger.write(Kind::PtyWrite, id, position, 0, master, bytes) {
-                Ok(n) => self.mux.handle_written(now, id, n, &mut self.ptys),
+                Ok(n) => {
+                    self.mux.handle_written(now, id, n, &mut self.ptys);
+                    self.type_again(id);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     if error.kind() != ErrorKind::WouldBlock {
@@ -120,6 +123,18 @@ impl Daemon {
                         pty.write_blocked = true;
                     }
                     return;
+                }
+            }
+        }
+    }
+
+    /// Terminals that waited for room in a face's queue are read again.
+    fn type_again(&mut self, face: FaceId) {
+        for (id, terminal) in &mut self.terminals.map {
+            if terminal.unread && self.mux.watched(*id) == Some(face) {
+                terminal.unread = false;
+                if !std::mem::replace(&mut terminal.queued, true) {
+                    self.typing.push_back(*id);
                 }
             }
         }
@@ -151,15 +166,20 @@ impl Daemon {
                 continue;
             }
             if !self.mux.may_type(id) {
+                terminal.unread = true;
                 continue;
             }
-            let Some(face) = self.mux.watched(id) else { continue };
-            let mut bytes = [0; TYPED_BYTES];
+            let Some(typist) = self.mux.typist(id) else { continue };
             let now = self.now();
-            match self.terminals.read(&mut self.ptys.ledger, id, face, &mut bytes) {
+            match self.terminals.read(&mut self.ptys.ledger, id, typist) {
                 Ok(0) => self.let_go(id),
                 Ok(n) => {
-                    self.mux.handle_keys(now, id, &bytes[..n], &mut self.ptys);
+                    self.mux.handle_keys(
+                        now,
+                        id,
+                        &self.terminals.remembered.keys()[..n],
+                        &mut self.ptys,
+                    );
                     if n == TYPED_BYTES
                         && let Some(terminal) = self.terminals.map.get_mut(&id)
                     {
@@ -258,18 +278,18 @@ impl Daemon {
         false
     }
 
-    fn obey_request(&mut self, id: ClientId, request: Request) {
+    fn obey_request(&mut self, id: ClientId, mut request: Request) {
         let now = self.now();
         let handed = match &request {
             Request::Attach(attach) => match &attach.holder {
-                Holder::Daemon { termios, .. } => Some(termios.clone()),
+                Holder::Daemon { termios, .. } => Some((attach.token, termios.clone())),
                 Holder::Client => None,
             },
-            Request::Resume { .. } => Some(Vec::new()),
+            Request::Resume { .. } => self.yielded(id),
             _ => None,
         };
-        if let Some(termios) = handed
-            && let Err(why) = self.take_terminal(id, &termios)
+        if let Some((token, termios)) = handed
+            && let Err(why) = self.take_terminal(id, token, termios)
         {
             if let Some(conn) = self.conns.map.get_mut(&id) {
                 conn.send(&Message::Reply(Box::new(Reply::Refused(Refusal::Invalid(why)))));
@@ -277,22 +297,35 @@ impl Daemon {
             self.conns.pump(id, &mut self.mux, now);
             return;
         }
+        if let Request::Attach(attach) = &mut request
+            && matches!(attach.holder, Holder::Daemon { .. })
+            && attach.resume.is_none()
+        {
+            attach.resume = self.terminals.remembered.get(attach.token).map(Offset);
+        }
         self.mux.handle_request(now, id, request, &mut self.ptys);
         if self.mux.watched(id).is_none() {
             self.terminals.give_back(self.poll.registry(), &mut self.ptys.ledger, id, b"");
         }
     }
 
+    /// Whose a terminal is that was taken back for a while, and its settings, still to be put back at the end.
+    fn yielded(&self, id: ClientId) -> Option<(u64, Vec<u8>)> {
+        let typist = self.mux.typist(id)?;
+        Some((typist.token, self.conns.map.get(&id)?.termios.clone()))
+    }
+
     /// Takes over the terminal whose descriptor came with a request.
-    fn take_terminal(&mut self, id: ClientId, termios: &[u8]) -> Result<(), String> {
+    fn take_terminal(&mut self, id: ClientId, token: u64, termios: Vec<u8>) -> Result<(), String> {
         let conn = self.conns.map.get_mut(&id).ok_or("no connection")?;
         let fd = conn.fds.pop_front().ok_or("no descriptor came with the request")?;
         if !crate::sys::tty::is_terminal(&fd) {
             return Err("the descriptor is no terminal".into());
         }
-        let saved = crate::sys::tty::Termios::from_bytes(termios);
+        let saved = crate::sys::tty::Termios::from_bytes(&termios);
+        conn.termios = termios;
         self.terminals
-            .add(self.poll.registry(), id, fd, saved)
+            .add(self.poll.registry(), id, fd, token, saved)
             .map_err(|error| format!("watch the terminal: {error}"))
     }
 

@@ -41,6 +41,12 @@ impl Input {
         self.accepted - self.written
     }
 
+    /// How much viewers may add now.
+    pub fn room(&self) -> u64 {
+        (self.region.bytes().len() as u64 - self.waiting())
+            .saturating_sub(INPUT_RESERVED_FOR_REPLIES)
+    }
+
     /// How much the PTY has taken.
     pub fn written(&self) -> u64 {
         self.written
@@ -68,8 +74,7 @@ impl Input {
         upto: u64,
         line_mode: bool,
     ) -> Result<(), InputError> {
-        let room = self.region.bytes().len() as u64 - self.waiting();
-        if bytes.len() as u64 + INPUT_RESERVED_FOR_REPLIES > room {
+        if bytes.len() as u64 > self.room() {
             return Err(InputError::Full(self.waiting()));
         }
         let (longest, line) = longest_line(self.line, bytes);

@@ -28,6 +28,7 @@ pub use environment::Surroundings;
 pub use meta::Meta;
 pub use output::Chunk;
 pub use recover::Recovered;
+pub use typing::Typist;
 
 use crate::units::FaceId;
 use crate::wire::keeper::{Settings, ToKeeper};

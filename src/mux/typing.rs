@@ -3,11 +3,22 @@
 use super::{Answer, ClientId, Effect, Kernel, Mux, Now, Parked, timer::Timer};
 use crate::face::input::InputError;
 use crate::face::reports;
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{FRAME_BYTES_MAX, TYPED_BYTES};
 use crate::term::keys::{self, Key, KeyModes};
 use crate::units::FaceId;
 use crate::wire::{Refusal, Reply, Role, Typed, ViewerNote};
 use std::time::Duration;
+
+/// Whose keys they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Typist {
+    /// The face they go to.
+    pub face: FaceId,
+    /// The viewer's token.
+    pub token: u64,
+    /// Where its input stream stands.
+    pub position: u64,
+}
 
 /// Between what was typed and the Enter that submits it: long enough for a program to have read the one before the
 /// other, so that it does not take them for one paste.
@@ -51,9 +62,39 @@ impl Mux {
         }
     }
 
-    /// Whether a handed terminal is to be read: not while what it sent before waits for room.
+    /// Whether a handed terminal is to be read: only while what it can send has room, so that nothing that was read
+    /// is kept anywhere but in the face's queue.
     pub fn may_type(&self, client: ClientId) -> bool {
-        self.viewer(client).is_some_and(|v| v.stash.is_empty())
+        let face = self.viewer(client).and_then(|v| self.faces.get(&v.face));
+        face.is_some_and(|l| l.face.input().room() >= TYPED_BYTES as u64)
+    }
+
+    /// Who types on a handed terminal, to be named in the record of a read or write.
+    pub fn typist(&self, client: ClientId) -> Option<Typist> {
+        let viewer = self.viewer(client)?;
+        Some(Typist { face: viewer.face, token: viewer.token, position: viewer.accepted })
+    }
+
+    /// Keys a daemon had read from a handed terminal when it died: accepted, unless it had done so.
+    pub fn handle_kept_keys(
+        &mut self,
+        now: Now,
+        id: FaceId,
+        token: u64,
+        position: u64,
+        keys: &[u8],
+        kernel: &mut dyn Kernel,
+    ) {
+        let Some(living) = self.faces.get_mut(&id) else { return };
+        if living.face.accepted_of(token) > position || keys.is_empty() {
+            return;
+        }
+        living.last_active = now.mono;
+        let (keys_typed, _) = reports::sift(keys, true);
+        let line_mode = living.face.input().line_mode_matters(&keys_typed) && kernel.line_mode(id);
+        // Refused keys are lost as they would have been without the crash.
+        let _ = living.face.accept(&keys_typed, token, position + keys.len() as u64, line_mode);
+        self.effects.push_back(Effect::Write { face: id });
     }
 
     fn type_as(&mut self, now: Now, client: ClientId, bytes: &[u8], kernel: &mut dyn Kernel) {

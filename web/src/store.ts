@@ -153,7 +153,9 @@ export class Store {
 export function ordered(state: State): Face[] {
   const all = Object.values(state.faces).sort((a, b) => a.id - b.id);
   const under = (parent: Face): Face[] => [parent, ...all.filter((face) => face.parent === parent.id && face.id !== parent.id).flatMap(under)];
-  return all.filter((face) => face.parent === null || !state.faces[face.parent] || face.parent === face.id).flatMap(under);
+  const found = all.filter((face) => face.parent === null || !state.faces[face.parent] || face.parent === face.id).flatMap(under);
+  // Parents in a circle are no one's children: they stand at the end rather than nowhere.
+  return found.length === all.length ? found : [...found, ...all.filter((face) => !found.includes(face))];
 }
 
 /** The face before or after the viewed one in the order shown, around the ends. */

@@ -25,6 +25,9 @@ export function ask<T>(title: string, body: readonly (Node | string)[], choices:
       },
     }, choice.name));
     form.append(...body, el('div', { class: 'choices' }, ...buttons));
+  // Typing comes first; where there is nothing to type, the choice that harms least.
+  const first = form.querySelector<HTMLElement>('input, select') ?? (choices.some((choice) => choice.tone === 'danger') ? buttons[0] : buttons.at(-1));
+  first?.setAttribute('autofocus', '');
     open(dialog, () => resolve(answer));
   });
 }

@@ -38,7 +38,7 @@ export class FindBar {
     this.input.addEventListener('input', () => this.changed());
     this.element.addEventListener('keydown', (event) => {
       if (event.key === 'Escape') this.close();
-      else if (event.key === 'Enter' && event.target === this.input) this.walk(event.shiftKey ? -1 : 1);
+      else if (event.key === 'Enter' && event.target === this.input) this.walk(event.shiftKey ? 1 : -1);
       else return;
       event.preventDefault();
     });

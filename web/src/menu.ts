@@ -36,7 +36,7 @@ export function openMenu(button: HTMLElement, name: string, entries: readonly En
     event.stopPropagation();
   });
   button.setAttribute('aria-expanded', 'true');
-  (button.closest('[data-layer]') ?? document.body).append(menu);
+  (button.closest('nav') ?? document.body).append(menu);
   const at = button.getBoundingClientRect();
   const size = menu.getBoundingClientRect();
   const below = at.bottom + size.height + 8 < innerHeight;

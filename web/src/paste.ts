@@ -30,9 +30,10 @@ export function harmless(text: string): string {
   return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g, '');
 }
 
-/** Control characters made visible, for the question. */
+/** Control characters made visible, for the question: ^C, ^[ and the like. */
 export function visible(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0))).replace(/[\u007f-\u009f]/g, '\u2421');
+  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, (c) => `^${String.fromCharCode(c.charCodeAt(0) ^ 0x40)}`)
+    .replace(/[\u0080-\u009f]/g, (c) => `<${c.charCodeAt(0).toString(16)}>`);
 }
 
 /** Whether data a terminal hands out is its answer to a program rather than typed; the server answers, never the page. */

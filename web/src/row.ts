@@ -42,7 +42,8 @@ export function row(state: State, face: Face, now: number): Row {
   const connection = state.connections[face.id] ?? UNCONNECTED;
   const viewed = state.viewed === face.id;
   const standing = standingOf(face, connection);
-  const attached = connection.status === 'connected' ? 1 : 0;
+  // This page is among the viewers, or the server still counts it among them.
+  const attached = connection.status === 'disconnected' || connection.status === 'error' ? 0 : 1;
   return {
     id: face.id,
     depth: depth(state, face),
@@ -66,9 +67,14 @@ export function row(state: State, face: Face, now: number): Row {
   };
 }
 
-/** The sentence a screen reader says for a row. */
+/** The sentence a screen reader says for a row or a tab: its name first. */
 export function spoken(row: Row): string {
-  const parts = [row.number ? `${row.label}, face ${row.number}` : `face ${row.label}`, row.kind, row.source === 'replay' ? 'replay' : '', row.status];
+  return `${row.label}${row.number ? ` #${row.number}` : ''} ${described(row)}`;
+}
+
+/** All of a row that its marks and badges say, in words. */
+export function described(row: Row): string {
+  const parts = [row.source === 'replay' ? 'replay' : row.kind, row.status];
   if (row.viewed) parts.push('viewed now');
   if (row.unread) parts.push(`${row.unread} unread`);
   if (row.bell) parts.push('rang its bell');
@@ -103,7 +109,7 @@ function statusText(face: Face, connection: typeof UNCONNECTED, now: number): st
     case 'connecting': return 'connecting';
     case 'reconnecting': {
       const next = connection.nextAt === null ? '' : `, next try in ${duration((connection.nextAt - now) / 1000)}`;
-      return `reconnecting (${connection.retry})${next}`;
+      return connection.retry === 0 ? 'waiting for the network' : `reconnecting (${connection.retry})${next}`;
     }
     case 'error': return connection.error ?? 'failed';
     default: return connection.letGo ? 'let go to make room' : 'disconnected';

@@ -1,7 +1,7 @@
 // The list of faces at the side: it draws rows and says which was chosen. It owns its elements alone.
 
 import { Keyed, drawIcon, el, iconButton, set, write } from './dom';
-import { type Row, row, spoken } from './row';
+import { type Row, described, row } from './row';
 import { type State, ordered } from './store';
 
 /** What the sidebar tells the page. */
@@ -70,17 +70,18 @@ class RowElement {
   private readonly mark = el('span', { class: 'mark', 'aria-hidden': 'true' });
   private readonly name = el('span', { class: 'name' });
   private readonly number = el('span', { class: 'number' });
-  private readonly kind = el('span', { class: 'kind' });
-  private readonly standing = el('span', { class: 'standing' });
+  private readonly kind = el('span', { class: 'kind', 'aria-hidden': 'true' });
+  private readonly words = el('span', { class: 'spoken' });
+  private readonly standing = el('span', { class: 'standing', 'aria-hidden': 'true' });
   private readonly preview = el('span', { class: 'preview' });
-  private readonly badges = el('span', { class: 'badges' });
+  private readonly badges = el('span', { class: 'badges', 'aria-hidden': 'true' });
   private shown = '';
 
   constructor(id: number, events: SidebarEvents) {
     this.main = el('button', { type: 'button', class: 'row-main', onclick: () => events.view(id) },
       this.mark,
       el('span', { class: 'row-text' },
-        el('span', { class: 'row-head' }, this.name, this.number, this.kind, this.badges),
+        el('span', { class: 'row-head' }, this.name, this.number, this.words, this.kind, this.badges),
         el('span', { class: 'row-line' }, this.standing, this.preview)));
     this.more = iconButton('more', '', () => events.actions(id, this.more), { class: 'icon-button row-more', 'aria-haspopup': 'menu', 'aria-expanded': 'false' });
     this.element.append(this.main, this.more);
@@ -91,11 +92,12 @@ class RowElement {
     if (now === this.shown) return;
     this.shown = now;
     set(this.element, { 'data-face': row.id, 'data-mark': row.mark, 'data-standing': row.standing, 'data-depth': row.depth, 'data-ended': row.ended });
-    set(this.main, { 'aria-current': row.viewed ? 'true' : null, 'aria-label': spoken(row), title: row.note || null });
+    set(this.main, { 'aria-current': row.viewed ? 'true' : null, title: row.note || null });
     set(this.more, { 'aria-label': `Actions for ${row.label}`, title: 'Actions' });
     if (this.mark.firstElementChild?.getAttribute('data-icon') !== row.mark) this.mark.replaceChildren(drawIcon(row.mark));
     write(this.name, row.label);
     write(this.number, row.number ? `#${row.number}` : '');
+    write(this.words, ` ${described(row)}. `);
     write(this.kind, row.source === 'replay' ? 'replay' : row.kind);
     // The viewed row has its star at the head: how it stands goes before its words.
     const icon = row.viewed || row.telling ? row.standing : '';
@@ -105,6 +107,7 @@ class RowElement {
     }
     this.preview.className = row.telling ? 'preview status' : 'preview';
     write(this.preview, row.telling ? row.status : row.preview);
+    set(this.preview, { 'aria-hidden': row.telling ? 'true' : null });
     this.badges.replaceChildren(...badges(row));
   }
 }

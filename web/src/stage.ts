@@ -33,7 +33,8 @@ export class Stage {
       el('p', { class: 'nothing-title' }, 'No face to show'),
       el('p', {}, 'A face is a terminal that keeps running when you leave. Start one, and come back to it from anywhere.'),
       el('button', { type: 'button', class: 'button primary', onclick: () => events.create() }, 'New face'));
-    this.element = el('div', { class: 'stage', id: 'stage' }, this.area, this.nothing, this.caption, this.more, this.over, this.tip, ...bars);
+    this.element = el('div', { class: 'stage', id: 'stage' },
+      el('div', { class: 'sight' }, this.area, this.caption, this.more, this.tip, ...bars), this.nothing, this.over);
     new ResizeObserver(() => events.resized()).observe(this.area);
   }
 
@@ -76,8 +77,11 @@ export class Stage {
     this.overShown = key ?? '';
     this.over.hidden = !face || !(face.ended || lost);
     if (!face || this.over.hidden) return;
-    if (face.ended) this.over.replaceChildren(...this.certificate(face, face.end));
-    else {
+    if (face.ended) {
+      delete this.over.dataset['floating'];
+      this.over.replaceChildren(...this.certificate(face, face.end));
+    } else {
+      this.over.dataset['floating'] = '';
       const why = connection.status === 'error' ? connection.error ?? 'The connection failed.' : connection.letGo ? 'Let go to make room for other faces.' : 'Not connected.';
       this.over.replaceChildren(el('p', { class: 'over-title' }, why), el('div', { class: 'choices' },
         el('button', { type: 'button', class: 'button primary', onclick: () => this.events.reconnect(face.id) }, 'Reconnect')));

@@ -149,13 +149,17 @@ export class FaceTerminal {
 
   /** A screen larger than the window is drawn smaller, as far as it stays legible. */
   fitFont(): void {
-    const area = this.element.parentElement;
-    const cell = this.cell();
-    if (!area || !cell || !this.visible) return;
-    const now = this.term.options.fontSize ?? this.look.fontSize;
-    const ratio = Math.min((area.clientWidth - 14) * now / (cell.width * this.term.cols), (area.clientHeight - 4) * now / (cell.height * this.term.rows));
-    const size = ratio >= this.look.fontSize - 0.05 ? this.look.fontSize : Math.max(FONT_SIZE_MIN, Math.floor(ratio * 2) / 2);
-    if (size !== now) this.term.options.fontSize = size;
+    const area = this.element.closest<HTMLElement>('.area');
+    if (!area || !this.visible || !this.cell()) return;
+    // Cells are whole pixels: after a guess the next smaller size is tried until it fits.
+    for (let size = this.look.fontSize, tries = 0; tries < 6; tries += 1) {
+      if (this.term.options.fontSize !== size) this.term.options.fontSize = size;
+      const cell = this.cell();
+      if (!cell) return;
+      const ratio = Math.min((area.clientWidth - 10) / (cell.width * this.term.cols), (area.clientHeight - 4) / (cell.height * this.term.rows));
+      if (ratio >= 1 || size <= FONT_SIZE_MIN) return;
+      size = Math.max(FONT_SIZE_MIN, Math.min(size - 0.5, Math.floor(size * ratio * 2) / 2));
+    }
   }
 
   setLook(look: Look): void {

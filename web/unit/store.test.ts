@@ -39,7 +39,7 @@ test('each mark has its state', () => {
   assert.equal(shown(state, 4).status, 'let go to make room');
   assert.equal(shown(state, 5).status, 'not allowed');
   assert.deepEqual([shown(state, 6).unread, shown(state, 6).standing, shown(state, 7).unread], ['', 'connected', '99+']);
-  assert.match(spoken(shown(state, 7)), /face 7, web, connected, 99\+ unread/);
+  assert.match(spoken(shown(state, 7)), /^7 web, connected, 99\+ unread$/);
 });
 
 test('viewing clears unread and the bell; a bell of the viewed face is not kept', () => {

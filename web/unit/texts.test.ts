@@ -23,7 +23,7 @@ test('a paste with control characters or many lines is doubtful', () => {
   assert.equal(doubtful(inspect('1\n2\n3\n4\n5\n6')), true);
   assert.deepEqual([inspect('a\u001b[0mb\u0003').controls, doubtful(inspect('rm\u0003'))], [2, true]);
   assert.equal(harmless('a\u001bb\u009bc\td\n'), 'abc\td\n');
-  assert.equal(visible('\u001b\u007f'), '\u241b\u2421');
+  assert.equal(visible('\u001b\u007f\u0003\u009b'), '^[^?^C<9b>');
 });
 
 test('nothing in a paste ends its brackets early', () => {

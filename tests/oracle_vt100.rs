@@ -8,7 +8,11 @@
 //! - DECOM, which it keeps apart from the cursor's saved state, and DECSTBM without a real region;
 //! - the alternate screen and mode 47: it saves and clears at other moments;
 //! - REP after a control, DECSC beyond position and pen, charsets, tab stops, LNM, IRM: it has none;
-//! - blank cells: it gives erased ones no more than a background, so only their background is compared.
+//! - the looks of blank cells: rows it inserts or scrolls in have no background;
+//! - the column after IL and DL, which it keeps;
+//! - resetting a mouse mode that is not the one set, which leaves its mouse on;
+//! - bold and dim together: it has one intensity;
+//! - after DECSTBM it goes to the region's first row, and moving up or down from outside a region passes it.
 
 #[path = "script/choices.rs"]
 mod choices;

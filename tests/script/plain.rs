@@ -3,14 +3,13 @@
 use crate::choices::{Choices, escape, mode, words};
 
 /// Modes the `vt100` crate documents and keeps apart as xterm.js does.
-const PLAIN_MODES: &[u16] = &[1, 25, 1000, 1002, 1003, 1006, 2004];
+const PLAIN_MODES: &[u16] = &[1, 25, 1006, 2004];
 
 /// What `vt100` supports of SGR.
 const PLAIN_SGRS: &[&str] = &[
     "",
     "0",
     "1",
-    "2",
     "3",
     "4",
     "7",
@@ -32,18 +31,24 @@ const PLAIN_SGRS: &[&str] = &[
 ];
 
 /// Appends one thing the `vt100` crate's documentation says it understands.
-pub fn plain(choices: &mut Choices<'_>, out: &mut Vec<u8>) {
+///
+/// `region` says whether a scroll region is set: moving up and down beyond one is left out.
+pub fn plain(choices: &mut Choices<'_>, region: &mut bool, out: &mut Vec<u8>) {
     match choices.below(10) {
         0..=2 => words(choices, out),
         3 => out.extend_from_slice(
             choices.one_of(&["\u{e9}", "\u{4e16}", "\u{ac00}", "\u{3b1}", "\u{1f600}"]).as_bytes(),
         ),
         4 => out.push(choices.one_of(b"\r\n\n\x08\t")),
-        5 => escape(choices.one_of(&["7", "8", "M", "=", ">"]), out),
+        5 => {
+            escape(choices.one_of(&["7", "8", "M", "=", ">", "[?1000h", "[?1002h", "[?1003h"]), out)
+        }
         6 => {
             let name = choices.one_of(b"ABCDGHJKLMPSTXd@");
             let text = match name {
+                b'A' | b'B' if *region => return,
                 b'H' => format!("[{};{}H", 1 + choices.below(30), 1 + choices.below(90)),
+                b'L' | b'M' => format!("[{}{}\r", choices.below(12), char::from(name)),
                 b'J' | b'K' => format!("[{}{}", choices.below(3), char::from(name)),
                 _ => format!("[{}{}", choices.below(12), char::from(name)),
             };
@@ -51,9 +56,14 @@ pub fn plain(choices: &mut Choices<'_>, out: &mut Vec<u8>) {
         }
         7 => mode(choices, PLAIN_MODES, out),
         8 => escape(&format!("[{}m", choices.one_of(PLAIN_SGRS)), out),
+        _ if *region => {
+            *region = false;
+            escape("[r", out);
+        }
         _ => {
+            *region = true;
             let top = 1 + choices.below(20);
-            escape(&format!("[{top};{}r", top + 1 + choices.below(10)), out);
+            escape(&format!("[{top};{}r\x1b[H", top + 1 + choices.below(10)), out);
         }
     }
 }

@@ -55,7 +55,7 @@ fn theirs(screen: &vt100::Screen, rows: u16, cols: u16) -> Vec<Vec<Seen>> {
     (0..rows).map(|row| (0..cols).filter_map(|col| cell(row, col)).collect()).collect()
 }
 
-/// A cell as it is compared: a blank one by its background alone.
+/// A cell as it is compared: a blank one by its width alone.
 fn visible(
     text: &str,
     width: u8,
@@ -64,18 +64,30 @@ fn visible(
     attributes: [bool; 5],
 ) -> Seen {
     if text.is_empty() {
-        (" ".into(), width, vt100::Color::Default, bg, [false; 5])
+        (" ".into(), width, vt100::Color::Default, vt100::Color::Default, [false; 5])
     } else {
         (text.into(), width, fg, bg, attributes)
     }
+}
+
+/// A row in few characters: each cell's text, and its style where it has one.
+fn compact(row: &[Seen]) -> String {
+    let cell = |(text, _, fg, bg, attributes): &Seen| {
+        let plain = *fg == vt100::Color::Default
+            && *bg == vt100::Color::Default
+            && *attributes == [false; 5];
+        if plain { text.clone() } else { format!("{text}<{fg:?},{bg:?},{attributes:?}>") }
+    };
+    row.iter().map(cell).collect()
 }
 
 /// Panics where the two differ after the same output.
 pub fn agree(chance: &[u8], rows: u16, cols: u16) {
     let mut output = Vec::new();
     let mut choices = Choices(chance);
+    let mut region = false;
     while !choices.is_empty() {
-        plain(&mut choices, &mut output);
+        plain(&mut choices, &mut region, &mut output);
     }
     let side = |n| NonZeroU16::new(n).expect("within the bounds");
     let mut witness = vt100::Parser::new(side(rows), side(cols), 100);
@@ -85,11 +97,11 @@ pub fn agree(chance: &[u8], rows: u16, cols: u16) {
     );
     witness.process(&output);
     terminal.feed(&output, &mut Unwatched);
-    let shown = output.escape_ascii();
+    let shown = format!("{cols}x{rows} {}", output.escape_ascii());
     let screen = witness.screen();
     let (a, b) = (ours(&terminal, cols), theirs(screen, rows, cols));
     for (row, (a, b)) in a.iter().zip(&b).enumerate() {
-        assert_eq!(a, b, "row {} of {}", row, shown);
+        assert!(a == b, "row {row} of {shown}\n ours   {}\n theirs {}", compact(a), compact(b));
     }
     let cursor = terminal.cursor();
     let (row, col) = screen.cursor_position();

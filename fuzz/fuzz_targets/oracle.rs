@@ -12,6 +12,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|chance: &[u8]| {
     let mut choices = choices::Choices(chance);
-    let (rows, cols) = (1 + choices.below(30), 2 + choices.below(90));
+    let (rows, cols) = (2 + choices.below(28), 20 + choices.below(70));
     witness::agree(choices.0, rows as u16, cols as u16);
 });

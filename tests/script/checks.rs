@@ -71,6 +71,17 @@ fn seen(terminal: &Terminal) -> String {
     let mut document = render(terminal, Format::Json, LINES).expect("60 short rows fit");
     let end = document.rfind("\"offset\"").expect("the last field");
     document.truncate(end);
+    // Whether the first row there is continues one that is gone cannot be restored, and means nothing.
+    let mut firsts = vec!["\"history\":[\n", "\"rows\":[\n"];
+    if !terminal.is_alternate() && !document.contains("\"history\":[],") {
+        firsts.pop();
+    }
+    for first in firsts {
+        let Some(at) = document.find(first).map(|at| at + first.len()) else { continue };
+        let line = document[at..].find('\n').map_or(document.len(), |end| at + end);
+        let unwrapped = document[at..line].replace("\"wrapped\":true", "\"wrapped\":false");
+        document.replace_range(at..line, &unwrapped);
+    }
     document
 }
 

@@ -34,14 +34,33 @@ const PLAIN_SGRS: &[&str] = &[
 ///
 /// `region` says whether a scroll region is set: moving up and down beyond one is left out.
 pub fn plain(choices: &mut Choices<'_>, region: &mut bool, out: &mut Vec<u8>) {
-    match choices.below(10) {
+    let kind = choices.below(10);
+    if (4..=6).contains(&kind) {
+        // Out of the pending wrap behind the last column, where the two edit different cells.
+        escape(&format!("[{}G", 1 + choices.below(90)), out);
+    }
+    match kind {
         0..=2 => words(choices, out),
-        3 => out.extend_from_slice(
-            choices.one_of(&["\u{e9}", "\u{4e16}", "\u{ac00}", "\u{3b1}", "\u{1f600}"]).as_bytes(),
-        ),
+        3 => {
+            // Not where a wide one may not fit: there xterm.js blanks the last column.
+            escape(&format!("[{}G", 1 + choices.below(16)), out);
+            let c = choices.one_of(&["\u{e9}", "\u{4e16}", "\u{ac00}", "\u{3b1}", "\u{1f600}"]);
+            out.extend_from_slice(c.as_bytes());
+        }
         4 => out.push(choices.one_of(b"\r\n\n\x08\t")),
         5 => {
-            escape(choices.one_of(&["7", "8", "M", "=", ">", "[?1000h", "[?1002h", "[?1003h"]), out)
+            let name = choices.one_of(&[
+                "7\x1b[3;3H\x1b[31m\x1b8",
+                "M",
+                "=",
+                ">",
+                "[?1000h",
+                "[?1002h",
+                "[?1003h",
+            ]);
+            if name != "M" || !*region {
+                escape(name, out);
+            }
         }
         6 => {
             let name = choices.one_of(b"ABCDGHJKLMPSTXd@");

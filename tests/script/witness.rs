@@ -63,7 +63,7 @@ fn visible(
     bg: vt100::Color,
     attributes: [bool; 5],
 ) -> Seen {
-    if text.is_empty() {
+    if text.trim().is_empty() {
         (" ".into(), width, vt100::Color::Default, vt100::Color::Default, [false; 5])
     } else {
         (text.into(), width, fg, bg, attributes)

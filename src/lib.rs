@@ -8,6 +8,7 @@ pub mod config;
 pub mod daemon;
 pub mod face;
 pub mod keeper;
+pub mod frontend;
 pub mod limits;
 pub mod mux;
 pub mod region;

@@ -127,3 +127,34 @@ pub const HISTORY_LINE_BYTES_MAX: usize = 32 * 1024;
 pub const SCROLLBACK_ROWS: u32 = 10_000;
 /// Handed terminals whose place in the output outlives the daemon; a further one is painted anew after a crash.
 pub const TERMINALS_REMEMBERED: usize = 256;
+
+/// Bytes of a command that comes over SSH: held once for each channel.
+pub const REMOTE_COMMAND_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of one authorized_keys file; a longer one is not read. Held once for the SSH frontend.
+pub const AUTHORIZED_KEYS_BYTES_MAX: u64 = 1 << 20;
+/// Keys of one authorized_keys file, about 200 bytes each.
+pub const AUTHORIZED_KEYS_MAX: usize = 4096;
+/// SSH connections at once: one descriptor and about 64 KiB each, more while bytes wait.
+pub const SSH_CONNECTIONS_MAX: usize = 512;
+/// SSH connections that have not logged in, at once: about 24 KiB each; the longest waiting makes room for a new one.
+pub const SSH_WAITING_MAX: usize = 64;
+/// How long an SSH connection has to log in, in seconds.
+pub const SSH_LOGIN_SECONDS: u64 = 30;
+/// Tries to authenticate on one SSH connection: an agent with a handful of keys gets through.
+pub const SSH_AUTH_TRIES_MAX: usize = 8;
+/// Connections of one source that may fail before its next ones are made to wait.
+pub const SSH_BACKOFF_AFTER: u32 = 10;
+/// Sources whose failures are remembered, 64 bytes each; the oldest is forgotten.
+pub const SSH_SOURCES_MAX: usize = 1024;
+/// Channels of one SSH connection at once: a connection to the daemon or a process each.
+pub const SSH_CHANNELS_MAX: usize = 16;
+/// Bytes a client may send on an SSH channel before it is granted more (RFC 4254 5.2).
+pub const SSH_WINDOW_BYTES: u32 = 256 * 1024;
+/// Bytes of one SSH packet's data, what every client must take (RFC 4253 6.1).
+pub const SSH_PACKET_BYTES: u32 = 32 * 1024;
+/// Packets of one channel that wait for it to be read: the session waits beyond that.
+pub const SSH_CHANNEL_PACKETS: usize = 8;
+/// Bytes typed on an SSH channel and not yet taken; beyond that nothing more is read from its connection.
+pub const SSH_BACKLOG_BYTES: usize = 64 * 1024;
+/// Bytes of output taken from the daemon for an SSH client that has no room for them; the rest stays an offset.
+pub const SSH_OUTPUT_BYTES: usize = 64 * 1024;

@@ -12,6 +12,14 @@ fn main() -> ExitCode {
     match words.first().and_then(|w| w.to_str()) {
         Some("serve") => serve(&words[1..]),
         Some("daemon") => ExitCode::from(facemux::daemon::run()),
+        #[cfg(feature = "ssh")]
+        Some("ssh") => match facemux::frontend::ssh::run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("facemux ssh: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Some("--dir") if words.get(2).is_some_and(|w| w == "serve") => {
             serve(&[&words[..2], &words[3..]].concat())
         }

@@ -1,7 +1,8 @@
 //! The words of a command line, one after the other, with what every verb understands taken out: `--help`, `--dir`.
 
-use super::stop::Stop;
+use super::stop::{NOT_ALLOWED, Stop};
 use crate::units::Size;
+use crate::wire::Actor;
 use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
@@ -21,12 +22,37 @@ pub struct Args {
     help: &'static str,
     last: String,
     dir: Option<String>,
+    actor: Option<Actor>,
 }
 
 impl Args {
     /// The words after a verb whose help is `help`; `dir` when it was given before the verb.
     pub fn new(words: Vec<OsString>, help: &'static str, dir: Option<String>) -> Args {
-        Args { parser: lexopt::Parser::from_args(words), help, last: String::new(), dir }
+        let parser = lexopt::Parser::from_args(words);
+        Args { parser, help, last: String::new(), dir, actor: None }
+    }
+
+    /// The same words, but on behalf of `actor`, who is somewhere else.
+    pub fn on_behalf_of(self, actor: Option<Actor>) -> Args {
+        Args { actor, ..self }
+    }
+
+    /// On whose behalf; none is the owner at this machine.
+    pub fn actor(&self) -> Option<&Actor> {
+        self.actor.as_ref()
+    }
+
+    /// Who comes over the network has no part in the files here.
+    ///
+    /// # Errors
+    /// `path` is a file, and the caller is not at this machine.
+    pub fn may_touch(&self, path: &str) -> Result<(), Stop> {
+        if self.actor.is_none() || path == "-" {
+            return Ok(());
+        }
+        let sentence =
+            format!("{path}: no file of the server's is read or written over SSH; use -");
+        Err(Stop::failure(NOT_ALLOWED, sentence))
     }
 
     /// The next word; `--dir D` and `--help` never come out.

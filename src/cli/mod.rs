@@ -19,6 +19,7 @@ mod resize;
 mod send;
 mod server;
 mod snap;
+mod ssh_entry;
 pub mod stop;
 mod table;
 mod version;
@@ -52,6 +53,7 @@ const VERBS: &[Verb] = &[
     doctor::VERB,
     MODEL,
     completions::VERB,
+    ssh_entry::VERB,
     version::VERB,
 ];
 

@@ -44,7 +44,11 @@ fn run(args: &mut Args) -> Result<u8, Stop> {
             Word::Option(o) if o == "--keys" || o == "-k" => {
                 typed.extend(args.values()?.into_iter().map(Typed::Key));
             }
-            Word::Option(o) if o == "--paste" => typed.push(Typed::Paste(paste(&args.value()?)?)),
+            Word::Option(o) if o == "--paste" => {
+                let path = args.value()?;
+                args.may_touch(&path)?;
+                typed.push(Typed::Paste(paste(&path)?));
+            }
             Word::Option(o) if o == "--submit" => submit = true,
             Word::Option(_) => return Err(args.unknown(&word)),
         }

@@ -4,6 +4,7 @@ use super::args::Args;
 use super::stop::{NOT_ALLOWED, Stop, UNREACHABLE, USAGE};
 use crate::client::{ClientError, Connection};
 use crate::config::{self, Places};
+use crate::wire::Request;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,16 @@ pub(super) fn places_of_environment() -> Places {
 
 /// A connection to the running server.
 pub(super) fn connect(args: &Args) -> Result<Connection, Stop> {
-    Connection::open(&places(args)?.socket).map_err(explain)
+    open(args, &places(args)?.socket).map_err(explain)
+}
+
+/// Opens a connection and says on whose behalf it is.
+fn open(args: &Args, socket: &Path) -> Result<Connection, ClientError> {
+    let mut connection = Connection::open(socket)?;
+    if let Some(actor) = args.actor() {
+        connection.call(&Request::Speak(actor.clone()))?;
+    }
+    Ok(connection)
 }
 
 /// Says what to do when nobody is there.
@@ -47,19 +57,19 @@ fn absent(error: &io::Error) -> bool {
 /// A connection to the running server; one is started when there is none.
 pub(super) fn connect_or_start(args: &Args) -> Result<Connection, Stop> {
     let places = places(args)?;
-    match Connection::open(&places.socket) {
+    match open(args, &places.socket) {
         Err(ClientError::Unreachable { source, .. }) if absent(&source) => {}
         other => return other.map_err(explain),
     }
     // Of several commands that find no server one starts it; the others wait here and then find it.
     places.prepare().map_err(|e| Stop::failure(NOT_ALLOWED, e))?;
     let _turn = Turn::wait_for(&places.runtime.join("starting"))?;
-    match Connection::open(&places.socket) {
+    match open(args, &places.socket) {
         Err(ClientError::Unreachable { source, .. }) if absent(&source) => {}
         other => return other.map_err(explain),
     }
     start(args)?;
-    Connection::open(&places.socket).map_err(explain)
+    open(args, &places.socket).map_err(explain)
 }
 
 /// Starts a server in the background and waits until it serves: it says so on its stdout, a pipe of ours.

@@ -36,6 +36,9 @@ fn run(args: &mut Args) -> Result<u8, Stop> {
         }
     }
     let face = face.ok_or_else(|| args.want("which face?"))?;
+    if let Some(path) = &file {
+        args.may_touch(path)?;
+    }
     let answer = server::connect(args)?.call(&Request::Snap { face, format, history })?;
     match file {
         Some(path) if path != "-" => std::fs::write(&path, answer.bytes)

@@ -6,7 +6,9 @@
 //! daemon connects again and goes on from its offset: nothing shown twice, nothing typed twice.
 
 pub mod connection;
+pub mod detach_keys;
 pub mod json;
+pub mod remote;
 pub mod session;
 pub mod undo;
 pub mod viewer;

@@ -14,7 +14,7 @@ use crate::client::{ClientError, undo};
 use crate::sys::tty::{self, Termios, WindowSize};
 use crate::sys::{process, signals::Signals};
 use crate::units::{FaceId, Size};
-use crate::wire::{Attach, FaceState, Holder, Reply, Request};
+use crate::wire::{Actor, Attach, FaceState, Holder, Reply, Request};
 use std::io::{IsTerminal, stdin, stdout};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -163,6 +163,7 @@ pub(super) fn attach(args: &Args, id: FaceId, look: &Look) -> Result<u8, Stop> {
     let mut view = View {
         id,
         socket: server::places(args)?.socket,
+        actor: args.actor().cloned(),
         alternate: look.alternate,
         signals: Signals::take(&SIGNALS).map_err(Stop::usage)?,
     };
@@ -183,6 +184,8 @@ pub(super) fn attach(args: &Args, id: FaceId, look: &Look) -> Result<u8, Stop> {
 struct View {
     id: FaceId,
     socket: PathBuf,
+    /// On whose behalf, when not the owner's at this machine.
+    actor: Option<Actor>,
     alternate: bool,
     signals: Signals,
 }

@@ -30,7 +30,7 @@ pub(super) fn run(view: &mut View, mut ask: Attach) -> Result<u8, Stop> {
     let server = connect(&view.socket)?;
     let shows = stdout().is_terminal();
     let out = if shows { preamble(ask.size, view.alternate) } else { Vec::new() };
-    let viewer = Viewer::new(ask, None).map_err(ClientError::from)?;
+    let viewer = Viewer::new(ask, view.actor.clone()).map_err(ClientError::from)?;
     let mut copy = Copy {
         view,
         viewer,

@@ -31,7 +31,7 @@ pub(super) fn run(view: &mut View, mut ask: Attach, terminal: File) -> Result<u8
     ask.holder = Holder::Daemon { termios: settings.saved.to_bytes(), alternate: view.alternate };
     let server = dial(&view.socket)?;
     write_all(&terminal, &preamble(ask.size, view.alternate));
-    let viewer = Viewer::new(ask, None).map_err(crate::client::ClientError::from)?;
+    let viewer = Viewer::new(ask, view.actor.clone()).map_err(crate::client::ClientError::from)?;
     let mut held = Held {
         view,
         viewer,

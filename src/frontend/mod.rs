@@ -1,0 +1,6 @@
+//! Who talks to the outside: the web frontend and what it shares with the SSH frontend.
+//!
+//! Each frontend is its own process and a client of the daemon's socket like any other.
+
+#[cfg(feature = "ssh")]
+pub mod ssh;

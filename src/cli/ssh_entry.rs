@@ -60,7 +60,7 @@ fn run(args: &mut Args) -> Result<u8, Stop> {
 
 fn parse(args: &mut Args) -> Result<Entry, Stop> {
     let mut entry = Entry { actor: Actor::OWNER, command: None };
-    while let Some(word) = args.next()? {
+    while let Some(word) = args.word()? {
         let Word::Option(option) = &word else { return Err(args.unknown(&word)) };
         match option.as_str() {
             "--role" => {

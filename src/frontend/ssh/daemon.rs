@@ -66,7 +66,10 @@ pub async fn ask(socket: &Path, actor: &Actor, request: &Request) -> Result<Repl
                     reply if spoken => return Ok(reply),
                     _ => spoken = true,
                 },
-                Incoming::Event(_) | Incoming::Note(_) | Incoming::Parting(_) | Incoming::Stream => {}
+                Incoming::Event(_)
+                | Incoming::Note(_)
+                | Incoming::Parting(_)
+                | Incoming::Stream => {}
             }
         }
         match stream.read(&mut bytes).await? {

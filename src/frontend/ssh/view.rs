@@ -69,8 +69,8 @@ struct View<'a> {
     link: Option<UnixStream>,
     face: Option<FaceId>,
     fresh: bool,
-    /// Whether anything of the face was shown: its modes are then on the client's terminal.
-    shown: bool,
+    /// What the client's terminal has of the face.
+    screen: Screen,
     /// Output on its way to the client's channel.
     out: Vec<u8>,
     /// Whether all that was received has been looked at.
@@ -121,7 +121,7 @@ pub async fn run(seat: &mut Seat, wish: Wish) -> Option<Exit> {
         link: None,
         face: None,
         fresh: wish.fresh,
-        shown: false,
+        screen: Screen::Bare,
         out: Vec::new(),
         drained: true,
         typed: Typed::default(),
@@ -220,8 +220,13 @@ impl View<'_> {
                 }
                 Ok(Some(shown)) => {
                     self.drained = false;
-                    let change =
-                        show(shown, &mut self.out, &mut self.shown, self.seat.terminal, self.fresh);
+                    let change = show(
+                        shown,
+                        &mut self.out,
+                        &mut self.screen,
+                        self.seat.terminal,
+                        self.fresh,
+                    );
                     self.apply(change);
                 }
                 Err(e) => return self.handle_loss(&io::Error::other(e)),
@@ -325,6 +330,9 @@ impl View<'_> {
         log::debug!("lost the daemon: {error}");
         self.link = None;
         self.drained = true;
+        if self.screen == Screen::Known {
+            self.screen = Screen::Stale;
+        }
         let now = Instant::now();
         if self.redial.is_none() {
             self.redial = Some(Redial { since: now, again: now, pause: REDIAL_FIRST });
@@ -382,7 +390,7 @@ impl View<'_> {
                 return Some(Exit::code(code_of(&refusal)));
             }
             Over::Lost(why) => {
-                if let Some(terminal) = terminal.filter(|_| self.shown) {
+                if let Some(terminal) = terminal.filter(|_| self.screen != Screen::Bare) {
                     // As above: a client that is gone has no terminal to put right.
                     let _ = self.send(undo::leave(terminal.size.rows())).await;
                 }
@@ -401,6 +409,17 @@ impl View<'_> {
     }
 }
 
+/// What the client's terminal has of the face.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Screen {
+    /// Nothing yet.
+    Bare,
+    /// What the daemon knows it has.
+    Known,
+    /// What a daemon that is gone knew.
+    Stale,
+}
+
 /// What something shown changes.
 enum Change {
     None,
@@ -414,15 +433,19 @@ enum Change {
 fn show(
     shown: Shown<'_>,
     out: &mut Vec<u8>,
-    anything: &mut bool,
+    screen: &mut Screen,
     terminal: Option<Terminal>,
     fresh: bool,
 ) -> Change {
     match shown {
         Shown::Attached { id, resumed, .. } => {
-            if let (Some(terminal), true, true, false) = (terminal, fresh, resumed, *anything) {
-                out.extend(undo::make_room(terminal.size.rows()));
-                *anything = true;
+            match (terminal, *screen) {
+                (Some(terminal), Screen::Bare) if fresh && resumed => {
+                    out.extend(undo::make_room(terminal.size.rows()));
+                    *screen = Screen::Known;
+                }
+                (_, Screen::Stale) if resumed => *screen = Screen::Known,
+                _ => {}
             }
             return Change::Attached(id);
         }
@@ -430,13 +453,13 @@ fn show(
         Shown::Output { bytes, .. } => out.extend_from_slice(bytes),
         Shown::Restore { first, bytes, .. } => {
             if let (Some(terminal), true) = (terminal, first) {
-                if *anything {
-                    out.extend_from_slice(undo::MODES);
-                    out.extend_from_slice(undo::CLEAR);
-                } else {
-                    out.extend(undo::make_room(terminal.size.rows()));
+                match screen {
+                    Screen::Bare => out.extend(undo::make_room(terminal.size.rows())),
+                    // A daemon makes a terminal as fresh that it has painted itself.
+                    Screen::Known => {}
+                    Screen::Stale => out.extend([undo::MODES, undo::CLEAR].concat()),
                 }
-                *anything = true;
+                *screen = Screen::Known;
             }
             out.extend_from_slice(bytes);
         }

@@ -168,6 +168,11 @@ impl Terminal {
         Termios::of(&self.slave).unwrap()
     }
 
+    /// Puts the settings back, as a shell does when its job has stopped.
+    pub fn put_settings_back(&self) {
+        self.before.apply(&self.slave).unwrap();
+    }
+
     /// Asserts that settings and modes are as before the program started.
     #[track_caller]
     pub fn assert_as_before(&mut self) {

@@ -155,8 +155,10 @@ fn page(report: &Report) -> String {
         text.push_str(&format!("      {name:<14} {}\n", table::plain(path)));
     }
     let pids = report.processes.as_object().into_iter().flatten();
-    let pids: Vec<String> =
-        pids.filter(|(_, pid)| !pid.is_null()).map(|(role, pid)| format!("{role} {pid}")).collect();
+    let pids: Vec<String> = pids
+        .filter(|(_, pid)| pid.is_number())
+        .map(|(role, pid)| format!("{role} {pid}"))
+        .collect();
     if !pids.is_empty() {
         text.push_str(&format!("      {:<14} {}\n", "processes", pids.join(", ")));
     }

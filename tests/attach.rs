@@ -116,6 +116,7 @@ fn every_way_to_end_leaves_the_terminal_as_it_was() {
                 screen.alternate_screen() && screen.bracketed_paste() && screen.hide_cursor()
             });
             assert!(!terminal.settings().is_canonical());
+            eprintln!("{name} {way:?}");
             end(&server, &face, &mut terminal);
             let ended = terminal.wait();
             assert_eq!(ended, code, "{name} {way:?}: {}", terminal.screen());

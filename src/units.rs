@@ -24,6 +24,9 @@ impl fmt::Display for FaceId {
 pub struct Offset(pub u64);
 
 impl Offset {
+    /// Where nobody knows; beyond every output.
+    pub const UNKNOWN: Offset = Offset(u64::MAX);
+
     /// The offset `bytes` further on.
     pub fn plus(self, bytes: usize) -> Offset {
         Offset(self.0 + bytes as u64)

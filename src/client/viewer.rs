@@ -64,6 +64,8 @@ pub struct Viewer {
     received: Offset,
     /// Whether the screen shown is whole at `received`.
     whole: bool,
+    /// Whether anything was shown: the terminal is as fresh no more.
+    painted: bool,
     /// Input typed and not accepted.
     unaccepted: Vec<u8>,
     /// Where `unaccepted` starts in the input stream.
@@ -88,6 +90,7 @@ impl Viewer {
             session: Session::new(),
             received: ask.resume.unwrap_or_default(),
             whole: ask.resume.is_some(),
+            painted: ask.resume.is_some(),
             stage: Stage::Speaking,
             unaccepted: Vec::new(),
             accepted: 0,
@@ -105,14 +108,18 @@ impl Viewer {
     /// As `new`.
     pub fn reconnect(&mut self) -> Result<(), SessionError> {
         self.session = Session::new();
-        self.ask.resume = self.whole.then_some(self.received);
+        self.ask.resume = match (self.whole, self.painted) {
+            (true, _) => Some(self.received),
+            (false, true) => Some(Offset::UNKNOWN),
+            (false, false) => None,
+        };
         self.ask.detach_others = false;
         self.open()
     }
 
-    /// What was shown is on the screen no more: after `reconnect` a restore comes first.
+    /// The screen is as fresh again, whatever was shown: after `reconnect` a restore comes first.
     pub fn forget_screen(&mut self) {
-        self.whole = false;
+        (self.whole, self.painted) = (false, false);
     }
 
     fn open(&mut self) -> Result<(), SessionError> {
@@ -238,6 +245,7 @@ impl Viewer {
             }
             (Stage::Asking, Reply::Attached { id, size, offset, accepted, drive }) => {
                 self.stage = Stage::Attached;
+                self.painted = true;
                 // A name may belong to another face after a reconnect; an id never does.
                 self.ask.face = id.to_string();
                 let resumed = self.whole && self.ask.resume == Some(offset);
@@ -365,7 +373,10 @@ mod tests {
         fn attach(&mut self, ask: &Attach) {
             self.attached = true;
             let oldest = self.at.saturating_sub(self.journal);
-            let resume = ask.resume.map(|o| usize::try_from(o.0).unwrap()).filter(|o| *o >= oldest);
+            let resume = ask
+                .resume
+                .map(|o| usize::try_from(o.0).unwrap())
+                .filter(|o| (oldest..=self.at).contains(o));
             let offset = Offset(resume.unwrap_or(self.at) as u64);
             self.sent = resume.unwrap_or(self.at);
             self.say(&Message::Reply(Box::new(Reply::Attached {

@@ -288,6 +288,7 @@ impl Daemon {
             Request::Resume { .. } => self.yielded(id),
             _ => None,
         };
+        let lent = handed.is_some();
         if let Some((token, termios)) = handed
             && let Err(why) = self.take_terminal(id, token, termios)
         {
@@ -299,12 +300,13 @@ impl Daemon {
         }
         if let Request::Attach(attach) = &mut request
             && matches!(attach.holder, Holder::Daemon { .. })
-            && attach.resume.is_none()
         {
-            attach.resume = self.terminals.remembered.get(attach.token).map(Offset);
+            let known = self.terminals.remembered.get(attach.token).map(Offset);
+            attach.resume = known.or(attach.resume);
         }
         self.mux.handle_request(now, id, request, &mut self.ptys);
-        if self.mux.watched(id).is_none() {
+        // Refused: nobody has written to it. One that was watched is given back with its modes undone.
+        if lent && self.mux.watched(id).is_none() {
             self.terminals.give_back(self.poll.registry(), &mut self.ptys.ledger, id, b"");
         }
     }

@@ -42,11 +42,12 @@ impl Mux {
             return self.note(client, ViewerNote::InputRefused { at: expected, reason });
         }
         let known = (expected - at).min(bytes.len() as u64) as usize;
-        if !viewer.drive {
-            let reason = "attached to look only".to_string();
-            return self.note(client, ViewerNote::InputRefused { at: expected, reason });
-        }
+        let looks = !viewer.drive;
         self.type_as(now, client, &bytes[known..], kernel);
+        if looks {
+            // Nothing of it was typed, but its keys to detach were looked for.
+            self.accepted(client, at + bytes.len() as u64);
+        }
     }
 
     /// What a handed terminal sent.

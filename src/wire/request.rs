@@ -155,7 +155,8 @@ pub struct Attach {
     pub history: u32,
     /// Chosen by the client, random: names this viewer across reconnects. 0 for none.
     pub token: u64,
-    /// Resume from here if the journal still has it; else, and when `None`, a restore.
+    /// Resume from here if the journal still has it; else, and when `None`, a restore. `Offset::UNKNOWN` when
+    /// this viewer's terminal has shown the face before and nobody knows how far: a restore makes it as fresh first.
     pub resume: Option<Offset>,
     /// The keys that detach, as bytes (first, then second), empty for none.
     pub detach_keys: Vec<u8>,

@@ -181,7 +181,11 @@ impl Terminal {
         eventually("the settings are as before", || (self.settings() == before).then_some(()));
         self.pump(Duration::ZERO);
         let screen = self.screen.screen();
-        assert!(!screen.alternate_screen(), "left in the alternate screen: {:?}", String::from_utf8_lossy(&self.bytes[self.bytes.len().saturating_sub(600)..]));
+        assert!(
+            !screen.alternate_screen(),
+            "left in the alternate screen: {:?}",
+            String::from_utf8_lossy(&self.bytes[self.bytes.len().saturating_sub(600)..])
+        );
         assert!(!screen.hide_cursor(), "the cursor is hidden");
         assert!(!screen.bracketed_paste(), "bracketed paste is left on");
         assert!(!screen.application_cursor(), "application cursor keys are left on");

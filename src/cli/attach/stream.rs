@@ -40,7 +40,6 @@ pub(super) fn run(view: &mut View, mut ask: Attach) -> Result<u8, Stop> {
         out,
         typed: Vec::new(),
         input_open: true,
-        reconnected: false,
         goodbye: None,
         over: None,
         draining: false,
@@ -75,8 +74,6 @@ struct Copy<'a> {
     /// Read from stdin and not yet taken by the viewer.
     typed: Vec<u8>,
     input_open: bool,
-    /// The next restore is of a daemon that does not know what was shown.
-    reconnected: bool,
     goodbye: Option<(i32, Instant)>,
     over: Option<Ending>,
     /// The server said that it ends.
@@ -203,15 +200,7 @@ impl Copy<'_> {
         while let Some(shown) = self.viewer.poll().map_err(|e| e.to_string())? {
             match shown {
                 Shown::Output { bytes, .. } => self.out.extend_from_slice(bytes),
-                Shown::Restore { first, bytes, .. } => {
-                    // The daemon makes a terminal as fresh that it has painted itself.
-                    if first && self.reconnected {
-                        self.out.extend_from_slice(undo::MODES);
-                        self.out.extend_from_slice(undo::CLEAR);
-                        self.reconnected = false;
-                    }
-                    self.out.extend_from_slice(bytes);
-                }
+                Shown::Restore { bytes, .. } => self.out.extend_from_slice(bytes),
                 Shown::Parting(bytes) if self.shows => self.out.extend(bytes),
                 Shown::Note(ViewerNote::InputRefused { .. }) if self.shows => self.out.push(BELL),
                 Shown::Refused(refusal) => self.over = Some(Ending::Refused(refusal)),
@@ -296,7 +285,6 @@ impl Copy<'_> {
         loop {
             if let Ok(server) = connect(&self.view.socket) {
                 self.server = server;
-                self.reconnected = self.shows;
                 return self.viewer.reconnect().map_err(|e| Ending::Lost(e.to_string()));
             }
             if clock::now() + pause > until {

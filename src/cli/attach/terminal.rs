@@ -252,8 +252,6 @@ impl Held<'_> {
         loop {
             if let Ok(server) = dial(&self.view.socket) {
                 self.server = server;
-                // The successor knows nothing of this terminal: it starts from a fresh one.
-                write_all(self.terminal, &[undo::MODES, undo::CLEAR].concat());
                 self.viewer.reconnect().map_err(|e| Ending::Lost(e.to_string()))?;
                 if self.send(true).is_ok() {
                     return Ok(());

@@ -92,9 +92,9 @@ fn every_limit_stands_in_the_runtime_page() {
             "docs/RUNTIME.md differs from src/limits.rs: BLESS=1 cargo test --test docs"
         );
     }
-    assert_eq!(
-        found, wanted,
-        "docs/RUNTIME.md differs from src/limits.rs: BLESS=1 cargo test --test docs"
+    assert!(
+        found == wanted,
+        "docs/RUNTIME.md lacks constants of src/limits.rs: BLESS=1 cargo test --test docs"
     );
 }
 

@@ -3,7 +3,7 @@
 
 import { type Face, clean, decodeFace } from './face';
 import { backoff } from './link';
-import type { Progress } from './store';
+import type { Limits, Progress } from './store';
 import { type Certificate, decimal, decodeCertificate, isRecord } from './wire';
 
 /** Why a request failed, in words for a person. */
@@ -22,6 +22,7 @@ export interface Events {
   progressed(id: number, progress: Progress | null): void;
   notified(id: number, text: string): void;
   ended(id: number, end: Certificate): void;
+  limits(limits: Limits): void;
   up(): void;
   down(retry: number, nextAt: number): void;
   denied(): void;
@@ -94,6 +95,7 @@ export class EventStream {
         // An event this page cannot read changes nothing.
       }
     });
+    on('limits', (said) => this.events.limits(limits(said)));
     on('faces', (said) => this.events.listed(list(said)));
     for (const name of ['created', 'changed']) on(name, (said) => this.tell(said));
     on('output', (said) => withId(said, (id, fields) => this.events.printed(id, typeof fields['last_line'] === 'string' ? clean(fields['last_line']) : null)));
@@ -139,6 +141,11 @@ export class EventStream {
 function list(said: unknown): Face[] {
   const all = Array.isArray(said) ? said : isRecord(said) && Array.isArray(said['faces']) ? said['faces'] : [];
   return all.map(decodeFace).filter((face): face is Face => face !== null);
+}
+
+function limits(said: unknown): Limits {
+  const fields = isRecord(said) ? said : {};
+  return { connections: decimal(fields['page_faces']) || 10, idleSeconds: decimal(fields['idle_timeout_seconds']) || null };
 }
 
 function progress(fields: Record<string, unknown>): Progress | null {

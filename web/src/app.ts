@@ -88,6 +88,7 @@ export class App {
       progressed: (id, progress) => this.store.dispatch({ type: 'progressed', id, progress }),
       notified: (id, text) => this.notified(id, text),
       ended: (id, end) => this.views.ended(id, end),
+      limits: (limits) => this.store.dispatch({ type: 'limits', limits }),
       up: () => this.store.dispatch({ type: 'server', server: { is: 'up' } }),
       down: (retry, nextAt) => this.store.dispatch({ type: 'server', server: { is: 'down', retry, nextAt } }),
       denied: () => this.store.dispatch({ type: 'server', server: { is: 'denied' } }),
@@ -194,8 +195,7 @@ export class App {
     this.store.dispatch({ type: 'listed', faces: [...faces, ...before.filter((face) => !here.has(face.id))] });
     if (state.viewed !== null) this.refreshStub(state.viewed);
     if (this.store.state.viewed === null) this.viewSomething();
-    const limit = this.notebook.memory.connections;
-    if (first) for (const id of atStart(this.store.state, limit)) void this.views.connect(id, false);
+    if (first) for (const id of atStart(this.store.state, this.views.limit)) void this.views.connect(id, false);
     else for (const id of fresh) void this.views.connect(id, false);
   }
 
@@ -340,7 +340,7 @@ export class App {
   }
 
   private openSettings(): void {
-    openSettings(this.notebook.memory, (change) => this.changeSettings(change));
+    openSettings(this.notebook.memory, this.views.limit, (change) => this.changeSettings(change));
   }
 
   private changeSettings(change: Partial<Memory>): void {

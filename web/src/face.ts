@@ -26,7 +26,6 @@ export interface Face {
   readonly lastOutput: string;
   readonly lastLine: string;
   readonly idleSeconds: number;
-  readonly idleLimitSeconds: number | null;
   readonly busy: boolean | null;
   readonly note: string | null;
   readonly end: Certificate | null;
@@ -61,7 +60,6 @@ export function decodeFace(said: unknown): Face | null {
     lastOutput: moment(said['last_output'], said['last_output_ms']),
     lastLine: clean(said['last_line']),
     idleSeconds: decimal(said['idle_seconds']) ?? 0,
-    idleLimitSeconds: decimal(said['idle_timeout_seconds']) || null,
     busy: typeof said['busy'] === 'boolean' ? said['busy'] : null,
     note: typeof said['note'] === 'string' ? clean(said['note']) : null,
     end: ended && isRecord(said['end']) ? decodeCertificate(said['end']) : null,

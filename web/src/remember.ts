@@ -35,7 +35,8 @@ export interface Memory {
   readonly sidebar: boolean;
   readonly theme: ThemeChoice;
   readonly fontSize: number;
-  readonly connections: number;
+  /** Live connections at once; null as the server says. */
+  readonly connections: number | null;
   readonly scrollback: number;
   readonly pasteWarning: boolean;
   readonly cursorBlink: boolean;
@@ -45,7 +46,7 @@ export interface Memory {
 
 /** A page that was never opened here. */
 export const FRESH: Memory = {
-  version: VERSION, viewed: null, sidebar: true, theme: 'system', fontSize: 14, connections: 10,
+  version: VERSION, viewed: null, sidebar: true, theme: 'system', fontSize: 14, connections: null,
   scrollback: 10_000, pasteWarning: true, cursorBlink: false, screenReader: false, faces: {},
 };
 
@@ -111,7 +112,7 @@ function valid(form: Record<string, unknown>): Memory {
     sidebar: flag(form['sidebar'], FRESH.sidebar),
     theme: oneOf(form['theme'], ['system', 'light', 'dark'], FRESH.theme),
     fontSize: number(form['fontSize'], FRESH.fontSize, 8, 32),
-    connections: number(form['connections'], FRESH.connections, 1, 32),
+    connections: typeof form['connections'] === 'number' ? number(form['connections'], 10, 1, 64) : null,
     scrollback: number(form['scrollback'], FRESH.scrollback, 0, 250_000),
     pasteWarning: flag(form['pasteWarning'], FRESH.pasteWarning),
     cursorBlink: flag(form['cursorBlink'], FRESH.cursorBlink),

@@ -61,7 +61,7 @@ export function row(state: State, face: Face, now: number): Row {
     bell: state.bells[face.id] === true,
     progress: state.progress[face.id] ?? null,
     others: Math.max(0, face.viewers - attached),
-    idle: idle(face),
+    idle: idle(face, state.limits.idleSeconds),
     viewed,
     note: face.note ?? '',
   };
@@ -116,9 +116,9 @@ function statusText(face: Face, connection: typeof UNCONNECTED, now: number): st
   }
 }
 
-function idle(face: Face): string {
-  if (face.ended || face.idleLimitSeconds === null || face.idleSeconds === 0) return '';
-  const left = face.idleLimitSeconds - face.idleSeconds;
+function idle(face: Face, limit: number | null): string {
+  if (face.ended || limit === null || face.idleSeconds === 0) return '';
+  const left = limit - face.idleSeconds;
   return left <= NEAR_EVICTION_SECONDS ? `ends in ${duration(left)}` : '';
 }
 

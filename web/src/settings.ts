@@ -6,12 +6,12 @@ import { KEYS } from './keys';
 import type { Memory } from './remember';
 
 /** Shows the settings. */
-export function openSettings(memory: Memory, changed: (change: Partial<Memory>) => void): void {
+export function openSettings(memory: Memory, connections: number, changed: (change: Partial<Memory>) => void): void {
   show('Settings',
     el('form', { class: 'settings' },
       select('Theme', memory.theme, [['system', 'As the system'], ['light', 'Light'], ['dark', 'Dark']], (theme) => changed({ theme: theme as Memory['theme'] })),
       count('Font size', memory.fontSize, 8, 32, 1, (fontSize) => changed({ fontSize })),
-      count('Live connections', memory.connections, 1, 32, 1, (connections) => changed({ connections })),
+      count('Live connections', connections, 1, 64, 1, (limit) => changed({ connections: limit })),
       count('Lines of history kept in this page', memory.scrollback, 0, 250_000, 1000, (scrollback) => changed({ scrollback })),
       check('Ask before pasting control characters or many lines', memory.pasteWarning, (pasteWarning) => changed({ pasteWarning })),
       check('Blinking cursor', memory.cursorBlink, (cursorBlink) => changed({ cursorBlink })),

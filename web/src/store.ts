@@ -37,6 +37,14 @@ export type Server =
   | { readonly is: 'down'; readonly retry: number; readonly nextAt: number }
   | { readonly is: 'denied' };
 
+/** What the server's configuration means for the page. */
+export interface Limits {
+  /** Live connections of one page. */
+  readonly connections: number;
+  /** An idle face ends after this many seconds; null when none does. */
+  readonly idleSeconds: number | null;
+}
+
 /** All of it. */
 export interface State {
   readonly viewed: number | null;
@@ -46,6 +54,7 @@ export interface State {
   readonly progress: Readonly<Record<number, Progress>>;
   readonly server: Server;
   readonly online: boolean;
+  readonly limits: Limits;
   /** Whether the list of faces has arrived once. */
   readonly listed: boolean;
 }
@@ -64,12 +73,13 @@ export type Action =
   | { type: 'linked'; id: number; change: Partial<Connection> }
   | { type: 'viewing'; id: number | null; now: number }
   | { type: 'server'; server: Server }
-  | { type: 'online'; online: boolean };
+  | { type: 'online'; online: boolean }
+  | { type: 'limits'; limits: Limits };
 
 /** A page that knows nothing yet. */
 export const EMPTY: State = {
   viewed: null, faces: {}, connections: {}, bells: {}, progress: {},
-  server: { is: 'connecting' }, online: true, listed: false,
+  server: { is: 'connecting' }, online: true, limits: { connections: 10, idleSeconds: null }, listed: false,
 };
 
 /** A face's connection before it has any. */
@@ -117,6 +127,8 @@ export function reduce(state: State, action: Action): State {
       return viewing(state, action.id, action.now);
     case 'server':
       return { ...state, server: action.server };
+    case 'limits':
+      return { ...state, limits: action.limits };
     case 'online':
       return state.online === action.online ? state : { ...state, online: action.online };
   }

@@ -42,6 +42,11 @@ export class Views {
 
   constructor(private readonly store: Store, private readonly notebook: Notebook, private readonly toasts: Toasts, private readonly around: Around) {}
 
+  /** How many faces may be live at once. */
+  get limit(): number {
+    return this.notebook.memory.connections ?? this.store.state.limits.connections;
+  }
+
   /** The view of the face that is seen. */
   get viewed(): View | null {
     const id = this.store.state.viewed;
@@ -70,7 +75,7 @@ export class Views {
     const { state } = this.store;
     const face = state.faces[id];
     if (!face || face.ended) return;
-    const found = room(state, id, this.notebook.memory.connections, Date.now());
+    const found = room(state, id, this.limit, Date.now());
     if (found.is === 'let-go') this.letGo(found.id);
     else if (found.is === 'ask') {
       if (!asked) return this.offerRoom(id, found.among);
@@ -191,14 +196,14 @@ export class Views {
     this.disconnect(id);
     this.store.dispatch({ type: 'linked', id, change: { letGo: true } });
     this.toasts.show({
-      text: `${this.name(id)} was disconnected to make room`, detail: `${this.notebook.memory.connections} live connections at once; it keeps running.`,
+      text: `${this.name(id)} was disconnected to make room`, detail: `${this.limit} live connections at once; it keeps running.`,
       offers: [{ name: 'Reconnect', run: () => void this.connect(id, true) }], about: 'room',
     });
   }
 
   private offerRoom(id: number, among: number[]): void {
     this.toasts.show({
-      text: `${this.name(id)} is not connected`, detail: `All ${this.notebook.memory.connections} live connections are busy.`, about: 'room',
+      text: `${this.name(id)} is not connected`, detail: `All ${this.limit} live connections are busy.`, about: 'room',
       offers: [{ name: 'Choose which to let go', run: () => void this.askRoom(id, among).then((chosen) => {
         if (chosen === null) return;
         this.letGo(chosen);
@@ -214,7 +219,7 @@ export class Views {
       return el('label', { class: 'field check' }, el('input', { type: 'radio', name: 'let-go', value: other, checked: at === 0 }),
         el('span', {}, `${this.name(other)} \u2013 ${since < BUSY_WITHIN ? 'busy now' : `quiet for ${duration(since / 1000)}`}`));
     });
-    return ask('Which face should be let go?', [el('p', {}, `All ${this.notebook.memory.connections} live connections are busy, and ${this.name(id)} needs one. The one you choose keeps running.`), el('div', { class: 'radios', role: 'radiogroup', 'aria-label': 'Faces' }, ...choices)],
+    return ask('Which face should be let go?', [el('p', {}, `All ${this.limit} live connections are busy, and ${this.name(id)} needs one. The one you choose keeps running.`), el('div', { class: 'radios', role: 'radiogroup', 'aria-label': 'Faces' }, ...choices)],
       [{ name: 'Cancel', value: -1 }, { name: 'Let go', value: 0, tone: 'primary' }],
       (value) => value < 0 ? value : Number(document.querySelector<HTMLInputElement>('input[name="let-go"]:checked')?.value ?? -1))
       .then((value) => value === null || value < 0 ? null : value);

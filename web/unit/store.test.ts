@@ -84,7 +84,7 @@ test('what changes nothing is the same state', () => {
 });
 
 test('a countdown to eviction is shown when it is near', () => {
-  const state = after({ type: 'listed', faces: [face(1, { idle_seconds: 86_100, idle_timeout_seconds: 86_400 }), face(2, { idle_seconds: 60, idle_timeout_seconds: 86_400 })] });
+  const state = after({ type: 'listed', faces: [face(1, { idle_seconds: 86_100 }), face(2, { idle_seconds: 60 })] }, { type: 'limits', limits: { connections: 10, idleSeconds: 86_400 } });
   assert.deepEqual([shown(state, 1).idle, shown(state, 2).idle], ['ends in 5 min', '']);
   assert.deepEqual([duration(0), duration(59), duration(61), duration(7200)], ['0 s', '59 s', '1 min', '2 h']);
 });

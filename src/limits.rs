@@ -158,3 +158,46 @@ pub const SSH_CHANNEL_PACKETS: usize = 8;
 pub const SSH_BACKLOG_BYTES: usize = 64 * 1024;
 /// Bytes of output taken from the daemon for an SSH client that has no room for them; the rest stays an offset.
 pub const SSH_OUTPUT_BYTES: usize = 64 * 1024;
+/// Tokens and browsers' cookies kept at most; about 300 bytes each on disk and in the web process.
+pub const TOKENS_MAX: usize = 1024;
+/// How long a browser's cookie lasts, in milliseconds: 30 days.
+pub const COOKIE_MS: u64 = 30 * 24 * 3600 * 1000;
+/// How long the link that `serve` prints may be used, in milliseconds: a day.
+pub const LINK_MS: u64 = 24 * 3600 * 1000;
+/// Single-use tickets waiting for their WebSocket at once; about 150 bytes each, the oldest goes first.
+pub const TICKETS_MAX: usize = 1024;
+/// How long a ticket may wait, in milliseconds.
+pub const TICKET_MS: u64 = 30_000;
+/// HTTP connections at once: a descriptor each, two as a WebSocket; further ones are answered 503 and closed.
+pub const WEB_CONNECTIONS_MAX: usize = 2048;
+/// Bytes of a request's head, and so of what an unfinished one can hold.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Headers of a request.
+pub const HEADERS_MAX: usize = 64;
+/// Milliseconds a request's head and body may take to arrive, and an answer to be taken.
+pub const HEAD_MS_MAX: u64 = 10_000;
+/// Milliseconds a connection may wait for its next request.
+pub const KEEP_ALIVE_MS: u64 = 60_000;
+/// Bytes of a request's body: the largest is input for a face.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one WebSocket message and of one of its frames: input, or a little JSON.
+pub const WS_MESSAGE_BYTES_MAX: usize = 64 * 1024 + 64;
+/// Bytes a WebSocket reads at once while idle: allocated for each connection.
+pub const WS_READ_BYTES: usize = 2 * 1024;
+/// Bytes waiting for one page's socket before no more is taken from the daemon for it.
+pub const WS_UNSENT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes a page may be sent beyond what it has acknowledged as shown: half a journal, so that a page that falls
+/// behind by a window can still be served from it.
+pub const WS_WINDOW_BYTES: u32 = 128 * 1024;
+/// Milliseconds between a WebSocket's pings; a page that has not answered one by the next is gone.
+pub const WS_PING_MS: u64 = 60_000;
+/// Pings, pongs and empty messages a page may send in one period between our pings.
+pub const WS_IDLE_FRAMES_MAX: u32 = 1200;
+/// Events a list of faces in a browser may lag behind before it is closed and starts over, in bytes.
+pub const EVENTS_UNSENT_BYTES_MAX: usize = 256 * 1024;
+/// Sources of failed logins remembered at once; 40 bytes each.
+pub const SOURCES_MAX: usize = 1024;
+/// Failed logins a source may have at once; one more is forgiven every `LOGIN_FORGIVE_MS`.
+pub const LOGIN_FAILURES_MAX: u32 = 10;
+/// Milliseconds until a failed login is forgiven.
+pub const LOGIN_FORGIVE_MS: u64 = 6_000;

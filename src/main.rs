@@ -20,6 +20,8 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        #[cfg(feature = "web")]
+        Some("web") => ExitCode::from(facemux::frontend::web::run()),
         Some("--dir") if words.get(2).is_some_and(|w| w == "serve") => {
             serve(&[&words[..2], &words[3..]].concat())
         }

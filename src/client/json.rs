@@ -71,6 +71,11 @@ pub fn faces(infos: &[FaceInfo]) -> String {
     text(&infos.iter().map(face_of).collect::<Vec<_>>())
 }
 
+/// How a face ended.
+pub fn end(report: &EndReport) -> String {
+    text(&end_of(report))
+}
+
 /// One event.
 pub fn event(event: &Event) -> String {
     let value = match event {

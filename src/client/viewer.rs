@@ -18,6 +18,10 @@ pub enum Shown<'a> {
         id: FaceId,
         /// Its size.
         size: Size,
+        /// Output goes on from here, after a restore unless `resumed`.
+        offset: Offset,
+        /// How much of this viewer's input stream was accepted before.
+        accepted: u64,
         /// Whether this viewer may type.
         drive: bool,
         /// The output goes on where it stopped; else a restore comes first.
@@ -135,10 +139,20 @@ impl Viewer {
     pub fn type_input(&mut self, bytes: &[u8]) -> usize {
         let taken = bytes.len().min(self.room());
         if taken > 0 && self.stage == Stage::Attached {
-            self.session.input(self.accepted + self.unaccepted.len() as u64, &bytes[..taken]);
+            self.session.input(self.input_position(), &bytes[..taken]);
         }
         self.unaccepted.extend_from_slice(&bytes[..taken]);
         taken
+    }
+
+    /// Where in this viewer's input stream the next byte typed stands.
+    pub fn input_position(&self) -> u64 {
+        self.accepted + self.unaccepted.len() as u64
+    }
+
+    /// Whether the daemon has it as a viewer just now.
+    pub fn is_attached(&self) -> bool {
+        self.stage == Stage::Attached
     }
 
     /// How many bytes may be typed now.
@@ -253,7 +267,7 @@ impl Viewer {
                     (self.received, self.whole) = (offset, false);
                 }
                 self.retype(accepted);
-                Ok(Some(Shown::Attached { id, size, drive, resumed }))
+                Ok(Some(Shown::Attached { id, size, offset, accepted, drive, resumed }))
             }
             (Stage::Asking, _) => Err(SessionError::Unasked),
         }

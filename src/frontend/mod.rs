@@ -4,3 +4,9 @@
 
 #[cfg(feature = "ssh")]
 pub mod ssh;
+#[cfg(feature = "web")]
+pub mod account;
+pub mod token;
+pub mod token_file;
+#[cfg(feature = "web")]
+pub mod web;

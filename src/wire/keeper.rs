@@ -245,6 +245,8 @@ pub struct FrontendStart {
     pub log_json: bool,
     /// Live connections of one page.
     pub page_faces: u32,
+    /// The first of its kind since the server began: a later one takes the place of one that died.
+    pub first: bool,
 }
 
 /// How the web frontend knows who is asking.

@@ -1,0 +1,141 @@
+//! The process: what it starts with, its loop, its end.
+
+use super::access::Access;
+use super::figures::Figures;
+use super::reactor::{Reactor, Source};
+use super::server::{self, Ending, Server};
+use crate::frontend::token::{Grant, Use};
+use crate::frontend::token_file::{TokenFile, TokenFileError, random};
+use crate::limits::LINK_MS;
+use crate::sys::log::{Sink, Style};
+use crate::sys::poll::{self, Watched};
+use crate::sys::signals::{self, Signals};
+use crate::sys::{clock, process, socket};
+use crate::wire::keeper::{Auth, FrontendStart};
+use crate::wire::{Role, decode};
+use mio::net::{TcpListener, UnixStream};
+use smol::LocalExecutor;
+use std::cell::{Cell, RefCell};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long WebSockets may take to say goodbye when the server ends; the keeper waits a second.
+const GOODBYE: Duration = Duration::from_millis(800);
+/// Where the keeper puts the listener and the control socket.
+const LISTENER: i32 = 3;
+const CONTROL: i32 = 4;
+/// Bytes of the keeper's message, beyond which it is none.
+const START_BYTES_MAX: usize = 64 * 1024;
+
+/// The role `web`: serves until the keeper's control socket closes. Gives the exit code.
+pub fn run() -> u8 {
+    match serve() {
+        Ok(()) => 0,
+        Err(sentence) => {
+            log::error!("{sentence}");
+            1
+        }
+    }
+}
+
+fn serve() -> Result<(), String> {
+    let sys = |e: crate::sys::SysError| e.to_string();
+    // The keeper says when to go by closing the control socket; the terminal's Ctrl-C is for it alone.
+    let _held = Signals::take(&[signals::TERMINATE, signals::INTERRUPT]).map_err(sys)?;
+    let control = process::inherited(CONTROL).map_err(sys)?;
+    let listener = process::inherited(LISTENER).map_err(sys)?;
+    let start = first_message(&control)?;
+    let style = if start.log_json { Style::Json } else { Style::Text };
+    crate::sys::log::start("web", style, Sink::Stderr);
+    process::raise_descriptor_limit().map_err(sys)?;
+    if start.first {
+        print_link(&start)?;
+    }
+    let listener = std::net::TcpListener::from(listener);
+    serve_on(start, listener, std::os::unix::net::UnixStream::from(control))
+}
+
+fn first_message(control: &OwnedFd) -> Result<FrontendStart, String> {
+    let mut bytes = vec![0; START_BYTES_MAX];
+    let mut watched = [Watched::new(control.as_fd(), true, false)];
+    poll::wait(&mut watched, None).map_err(|e| format!("the control socket: {e}"))?;
+    let (len, _) = socket::recv_with_fds(control.as_fd(), &mut bytes)
+        .map_err(|e| format!("the control socket: {e}"))?;
+    decode(&bytes[..len])
+        .map_err(|e| format!("the keeper's message: {e}; `web` is started by `facemux serve`"))
+}
+
+fn serve_on(
+    start: FrontendStart,
+    listener: std::net::TcpListener,
+    control: std::os::unix::net::UnixStream,
+) -> Result<(), String> {
+    let io = |what: &'static str| move |e: io::Error| format!("{what}: {e}");
+    listener.set_nonblocking(true).map_err(io("the listener"))?;
+    control.set_nonblocking(true).map_err(io("the control socket"))?;
+    let local = listener.local_addr().map_err(io("the listener's address"))?;
+    let access = Access::new(start.auth.clone(), &start.url, &start.origins, local)?;
+    let reactor = Reactor::new().map_err(io("epoll"))?;
+    let executor: Rc<LocalExecutor<'static>> = Rc::new(LocalExecutor::new());
+    let listener = reactor.source(TcpListener::from_std(listener)).map_err(io("the listener"))?;
+    let control =
+        reactor.source(UnixStream::from_std(control)).map_err(io("the control socket"))?;
+    let server = Rc::new(Server {
+        tokens: RefCell::new(TokenFile::new(Path::new(&start.state))),
+        reactor: reactor.clone(),
+        start,
+        access,
+        tickets: RefCell::default(),
+        failures: RefCell::default(),
+        figures: Figures::default(),
+        ending: Ending::default(),
+    });
+    let done = Rc::new(Cell::new(false));
+    executor.spawn(server::accept(server.clone(), executor.clone(), listener)).detach();
+    executor.spawn(end(server, control, done.clone())).detach();
+    reactor.run(&executor, &done).map_err(io("epoll"))
+}
+
+/// Waits for the end and gives the WebSockets a moment.
+async fn end(server: Rc<Server>, control: Source<UnixStream>, done: Rc<Cell<bool>>) {
+    let mut byte = [0; 64];
+    while !matches!(control.read(&mut byte).await, Ok(0) | Err(_)) {}
+    server.ending.begin();
+    let quiet = async {
+        while server.figures.sockets_open.get() > 0 {
+            server.reactor.sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let _ = server.reactor.within(GOODBYE, quiet).await;
+    done.set(true);
+}
+
+/// Makes the link that lets its first user in as the owner, in place of those nobody used, and prints it on
+/// standard output: nowhere else is it ever written.
+///
+/// # Errors
+/// A sentence.
+fn print_link(start: &FrontendStart) -> Result<(), String> {
+    if start.auth != Auth::Token {
+        return Ok(());
+    }
+    let grant = Grant {
+        good_for: Use::Once,
+        role: Role::Owner,
+        face: None,
+        user: None,
+        ttl_ms: Some(LINK_MS),
+    };
+    let secret = TokenFile::new(Path::new(&start.state)).change(|store| {
+        store.drop_unused_links();
+        Ok::<_, TokenFileError>(store.add(grant, random()?, clock::wall_ms())?)
+    });
+    let secret = secret.map_err(|e| e.to_string())?;
+    let line = format!("open {}/?t={secret}\n", start.url);
+    // Nobody reading it is no reason not to serve: `facemux token new` makes another.
+    let _ = io::stdout().write_all(line.as_bytes()).and_then(|()| io::stdout().flush());
+    Ok(())
+}

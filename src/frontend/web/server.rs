@@ -1,0 +1,162 @@
+//! The server: what all connections share, and the loop that takes them.
+
+use super::access::{Access, Ends, Visitor};
+use super::figures::{self, Figures};
+use super::rate::Failures;
+use super::reactor::{Reactor, Source, Way};
+use super::ticket::Tickets;
+use super::{access, connection};
+use crate::frontend::token_file::TokenFile;
+use crate::limits::WEB_CONNECTIONS_MAX;
+use crate::sys::clock;
+use crate::wire::keeper::FrontendStart;
+use mio::net::{TcpListener, TcpStream};
+use smol::LocalExecutor;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::Duration;
+
+/// What all connections share.
+pub struct Server {
+    /// Readiness and time.
+    pub reactor: Reactor,
+    /// What the keeper said.
+    pub start: FrontendStart,
+    /// Who may come in.
+    pub access: Access,
+    /// The tokens.
+    pub tokens: RefCell<TokenFile>,
+    /// The tickets.
+    pub tickets: RefCell<Tickets>,
+    /// Failed logins.
+    pub failures: RefCell<Failures>,
+    /// What is counted.
+    pub figures: Figures,
+    /// Set when the server ends.
+    pub ending: Ending,
+}
+
+/// The end of the server, as WebSockets wait for it.
+#[derive(Default)]
+pub struct Ending {
+    set: Cell<bool>,
+    count: Cell<u64>,
+    wakers: RefCell<BTreeMap<u64, Waker>>,
+}
+
+/// One who waits for it.
+pub struct EndingWatch {
+    server: Rc<Server>,
+    number: u64,
+}
+
+impl Ending {
+    /// Says so to all.
+    pub fn begin(&self) {
+        self.set.set(true);
+        for waker in std::mem::take(&mut *self.wakers.borrow_mut()).into_values() {
+            waker.wake();
+        }
+    }
+
+    /// Whether it has begun.
+    pub fn has_begun(&self) -> bool {
+        self.set.get()
+    }
+}
+
+impl EndingWatch {
+    /// A watch on the server's end.
+    pub fn new(server: &Rc<Server>) -> EndingWatch {
+        let number = server.ending.count.get();
+        server.ending.count.set(number + 1);
+        EndingWatch { server: server.clone(), number }
+    }
+
+    /// Whether it has begun; else the task is woken when it does.
+    pub fn poll(&self, waker: &Waker) -> bool {
+        let ending = &self.server.ending;
+        if !ending.has_begun() {
+            let mut wakers = ending.wakers.borrow_mut();
+            let known = wakers.get(&self.number).is_some_and(|w| w.will_wake(waker));
+            if !known {
+                wakers.insert(self.number, waker.clone());
+            }
+        }
+        ending.has_begun()
+    }
+}
+
+impl Drop for EndingWatch {
+    fn drop(&mut self) {
+        self.server.ending.wakers.borrow_mut().remove(&self.number);
+    }
+}
+
+impl Server {
+    /// Who sent this request.
+    ///
+    /// # Errors
+    /// `Denied`.
+    pub fn visitor(&self, head: &super::head::Head, ends: Ends) -> Result<Visitor, access::Denied> {
+        let mut tokens = self.tokens.borrow_mut();
+        match tokens.read() {
+            Ok(store) => self.access.visitor(head, ends, store, clock::wall_ms()),
+            Err(error) => {
+                log::error!("nobody can log in: {error}");
+                self.access.visitor(head, ends, &Default::default(), clock::wall_ms())
+            }
+        }
+    }
+}
+
+/// Takes connections for ever.
+pub async fn accept(
+    server: Rc<Server>,
+    executor: Rc<LocalExecutor<'static>>,
+    listener: Source<TcpListener>,
+) {
+    loop {
+        match listener.io(Way::Read, TcpListener::accept).await {
+            Ok((stream, peer)) => {
+                figures::add(&server.figures.connections, 1);
+                if server.figures.open.get() >= WEB_CONNECTIONS_MAX as u64 {
+                    figures::add(&server.figures.turned_away, 1);
+                    connection::turn_away(stream);
+                } else if let Ok((source, local)) = prepare(&server.reactor, stream) {
+                    let ends = Ends { peer, local };
+                    executor.spawn(connection::serve(server.clone(), source, ends)).detach();
+                }
+            }
+            Err(e) if is_peers(&e) => {}
+            Err(e) => {
+                // Out of descriptors or memory: those that are open must end first.
+                log::warn!("cannot take a connection: {e}");
+                server.reactor.sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+fn prepare(
+    reactor: &Reactor,
+    stream: TcpStream,
+) -> io::Result<(Source<TcpStream>, std::net::SocketAddr)> {
+    stream.set_nodelay(true)?;
+    let local = stream.local_addr()?;
+    Ok((reactor.source(stream)?, local))
+}
+
+/// Whether an error of accept(2) is that of a connection that ended in the queue.
+fn is_peers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::TimedOut
+    )
+}

@@ -2,10 +2,10 @@
 //!
 //! Each frontend is its own process and a client of the daemon's socket like any other.
 
-#[cfg(feature = "ssh")]
-pub mod ssh;
 #[cfg(feature = "web")]
 pub mod account;
+#[cfg(feature = "ssh")]
+pub mod ssh;
 pub mod token;
 pub mod token_file;
 #[cfg(feature = "web")]

@@ -349,6 +349,8 @@ impl History {
         let mut cells = Vec::new();
         self.style = Style { link: 0, ..self.cells(&span, tables, &mut cells) };
         self.line = span.bytes.start;
+        // Only a line cut in pieces is ever continued after this, and its rows are full.
+        self.row_cells = usize::MAX;
     }
 
     /// Writes down what the bytes do not tell.

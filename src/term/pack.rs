@@ -226,9 +226,12 @@ impl<'a> Bytes<'a> {
         Some(taken)
     }
 
-    /// Bytes not yet taken.
-    pub fn left(&self) -> usize {
-        self.rest.len()
+    /// The bytes before the next `mark`, which is taken too.
+    pub fn take_to(&mut self, mark: u8) -> Option<&'a [u8]> {
+        let at = memchr::memchr(mark, self.rest)?;
+        let taken = &self.rest[..at];
+        self.rest = &self.rest[at + 1..];
+        Some(taken)
     }
 }
 

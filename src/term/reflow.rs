@@ -1,25 +1,295 @@
-//! A new size: rows wrapped anew, nothing of the main screen lost.
+//! A new size: rows of the main screen and the history are wrapped anew, and nothing of them is lost.
+//!
+//! Follows xterm.js 6: height first, then width; the alternate screen is cut and padded. It differs
+//! where xterm.js loses text: the cursor's own line is wrapped like the others, and rows cut off below
+//! the cursor are kept aside until there is room again or the program erases or scrolls.
 
+use super::cell::Cell;
 use super::grid::Grid;
-use super::screen::Screen;
+use super::pack;
+use super::screen::{ALT, MAIN, Screen};
+use std::collections::VecDeque;
+
+/// A row out of its grid: its cells up to the last that is not blank, and whether it continues the row
+/// before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LooseRow {
+    /// Cells.
+    pub cells: Vec<Cell>,
+    /// Continues the row before it.
+    pub wrapped: bool,
+}
+
+impl LooseRow {
+    fn is_blank(&self) -> bool {
+        self.cells.iter().all(|&c| c == Cell::BLANK)
+    }
+}
+
+/// The main screen taken apart.
+struct Window {
+    rows: VecDeque<LooseRow>,
+    /// Row of the cursor.
+    y: usize,
+    /// Column of the cursor.
+    x: usize,
+}
 
 impl Screen {
     /// Changes the size.
     pub fn resize(&mut self, rows: usize, cols: usize) {
+        if (rows, cols) == (self.rows, self.cols) {
+            return;
+        }
+        self.resize_main(rows, cols);
+        self.resize_alternate(rows, cols);
         self.rows = rows;
         self.cols = cols;
         for page in &mut self.pages {
-            if page.grid.rows() > 0 {
-                let old = std::mem::replace(&mut page.grid, Grid::new(rows, cols));
-                for y in 0..rows.min(old.rows()) {
-                    page.grid.put_row(y, old.used(y), old.wrapped(y));
-                }
-            }
-            page.x = page.x.min(cols - 1);
-            page.y = page.y.min(rows - 1);
+            page.saved.x = page.saved.x.min(cols - 1);
             page.top = 0;
             page.bottom = rows - 1;
         }
         self.widen_tabs();
+    }
+
+    fn resize_main(&mut self, rows: usize, cols: usize) {
+        let page = &self.pages[MAIN];
+        let mut window = Window {
+            rows: (0..self.rows).map(|y| loose(&page.grid, y)).collect(),
+            y: page.y,
+            x: page.x,
+        };
+        let mut shift = self.change_height(&mut window, rows);
+        if cols != self.cols {
+            let y = window.y as i64;
+            self.change_width(&mut window, rows, cols);
+            shift += window.y as i64 - y;
+        }
+        let mut grid = Grid::new(rows, cols);
+        for (y, row) in window.rows.iter().take(rows).enumerate() {
+            grid.put_row(y, &row.cells, row.wrapped);
+        }
+        let page = &mut self.pages[MAIN];
+        page.grid = grid;
+        page.x = window.x.min(cols - 1);
+        page.y = window.y.min(rows - 1);
+        page.saved.y += shift;
+    }
+
+    /// Adds or takes rows. Returns by how many the text moved down.
+    fn change_height(&mut self, window: &mut Window, rows: usize) -> i64 {
+        let mut shift = 0;
+        while window.rows.len() < rows {
+            // With the cursor in the last row history comes back; else there is room below.
+            let missing = rows - window.rows.len();
+            let at_end = window.y + 1 >= window.rows.len();
+            let pulled = if at_end && self.below.is_empty() {
+                self.pull(&mut window.rows, missing, self.cols)
+            } else {
+                0
+            };
+            window.y += pulled;
+            shift += pulled as i64;
+            if pulled == 0 {
+                let below = if self.below.is_empty() { None } else { Some(self.below.remove(0)) };
+                window.rows.push_back(below.unwrap_or_default());
+            }
+        }
+        while window.rows.len() > rows {
+            if window.rows.len() > window.y + 1 {
+                if let Some(row) = window.rows.pop_back() {
+                    self.put_below(row);
+                }
+            } else {
+                self.push_top(window, self.cols);
+                shift -= 1;
+            }
+        }
+        shift
+    }
+
+    /// Keeps a row that has no room below.
+    fn put_below(&mut self, row: LooseRow) {
+        if !self.below.is_empty() || !row.is_blank() {
+            self.below.insert(0, row);
+        }
+    }
+
+    /// The first row goes into the history.
+    fn push_top(&mut self, window: &mut Window, cols: usize) {
+        if let Some(row) = window.rows.pop_front() {
+            self.history.push(&row.cells, cols, row.wrapped, &self.tables);
+            self.above += 1;
+            window.y = window.y.saturating_sub(1);
+        }
+    }
+
+    /// Takes up to `wanted` rows out of the history, wrapped for `cols`. Returns how many.
+    fn pull(&mut self, rows: &mut VecDeque<LooseRow>, wanted: usize, cols: usize) -> usize {
+        let mut pulled = 0;
+        while pulled < wanted {
+            let Some((cells, continues)) = self.history.pop_line(&mut self.tables) else { break };
+            let mut laid = lay(&cells, cols, continues);
+            let take = laid.len().min(wanted - pulled);
+            let rest = laid.len() - take;
+            for row in laid.drain(rest..).rev() {
+                rows.push_front(row);
+            }
+            for row in &laid {
+                self.history.push(&row.cells, cols, row.wrapped, &self.tables);
+            }
+            pulled += take;
+        }
+        self.above = self.above.saturating_sub(pulled as u32);
+        pulled
+    }
+
+    /// Wraps all rows anew.
+    fn change_width(&mut self, window: &mut Window, rows: usize, cols: usize) {
+        // The first line may begin in the history.
+        if window.rows.front().is_some_and(|row| row.wrapped)
+            && let Some((cells, continues)) = self.history.pop_line(&mut self.tables)
+        {
+            for row in lay(&cells, self.cols, continues).into_iter().rev() {
+                window.rows.push_front(row);
+                window.y += 1;
+            }
+        }
+        let had_history = self.history.lines() > 0;
+        let height = window.rows.len();
+        window.rows.extend(std::mem::take(&mut self.below));
+        let old = std::mem::take(&mut window.rows);
+        let (mut y, mut x) = (0, window.x.min(cols - 1));
+        let mut height_now = 0;
+        let mut at = 0;
+        while at < old.len() {
+            let len = 1 + old.iter().skip(at + 1).take_while(|row| row.wrapped).count();
+            let line: Vec<&LooseRow> = old.range(at..at + len).collect();
+            let cursor = (at..at + len).contains(&window.y).then(|| (window.y - at, window.x));
+            let (laid, place) = rewrap(&line, self.cols, cols, cursor);
+            if let Some((row, col)) = place {
+                y = window.rows.len() + row;
+                x = col;
+            }
+            window.rows.extend(laid);
+            if at < height {
+                height_now = window.rows.len();
+            }
+            at += len;
+        }
+        window.y = y;
+        window.x = x;
+        // Where the window begins: at the end of the rows when there is history above, else at the top
+        // as long as the cursor is in it.
+        let bottom = height_now.saturating_sub(rows);
+        let start = if had_history || cols > self.cols { bottom } else { y.saturating_sub(rows - 1) };
+        let start = start.clamp(y.saturating_sub(rows - 1), y);
+        for _ in 0..start {
+            self.push_top(window, cols);
+        }
+        let missing = rows.saturating_sub(height_now - start.min(height_now));
+        if cols > self.cols && missing > 0 {
+            window.y += self.pull(&mut window.rows, missing, cols);
+        }
+        window.rows.resize(window.rows.len().max(rows), LooseRow::default());
+        while window.rows.len() > rows {
+            if let Some(row) = window.rows.pop_back() {
+                self.put_below(row);
+            }
+        }
+    }
+
+    /// The alternate screen is cut at the right, and at the top or bottom so that the cursor stays.
+    fn resize_alternate(&mut self, rows: usize, cols: usize) {
+        let page = &mut self.pages[ALT];
+        let old = std::mem::take(&mut page.grid);
+        if old.rows() > 0 {
+            let cut = (old.rows().saturating_sub(rows)).saturating_sub(old.rows() - 1 - page.y);
+            page.grid = Grid::new(rows, cols);
+            for y in cut..old.rows().min(cut + rows) {
+                page.grid.put_row(y - cut, old.used(y), old.wrapped(y));
+            }
+            page.saved.y = (page.saved.y - cut as i64).max(0);
+        }
+        page.x = page.x.min(cols - 1);
+        page.y = page.y.min(rows - 1);
+    }
+
+    /// Forgets the rows that had no room below.
+    #[inline]
+    pub(super) fn forget_below(&mut self) {
+        if !self.below.is_empty() {
+            self.below = Vec::new();
+        }
+    }
+}
+
+fn loose(grid: &Grid, y: usize) -> LooseRow {
+    let used = grid.used(y);
+    let end = used.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
+    LooseRow { cells: used[..end].to_vec(), wrapped: grid.wrapped(y) }
+}
+
+/// The rows of a line; the first one `continues` the line before it.
+fn lay(cells: &[Cell], cols: usize, continues: bool) -> Vec<LooseRow> {
+    let end = pack::text_end(cells);
+    let (mut rows, mut row) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    loop {
+        at = pack::lay_row(cells, at, end, cols, &mut row);
+        let wrapped = !rows.is_empty() || continues;
+        rows.push(LooseRow { cells: row.clone(), wrapped });
+        if at >= cells.len() {
+            return rows;
+        }
+    }
+}
+
+/// Wraps the rows of one line for another width, and says where the cursor comes to lie.
+fn rewrap(
+    line: &[&LooseRow],
+    old_cols: usize,
+    cols: usize,
+    cursor: Option<(usize, usize)>,
+) -> (Vec<LooseRow>, Option<(usize, usize)>) {
+    let mut cells: Vec<Cell> = Vec::new();
+    let mut offset = 0;
+    for (at, row) in line.iter().enumerate() {
+        if let Some((y, x)) = cursor
+            && y == at
+        {
+            offset = cells.len() + x;
+        }
+        cells.extend_from_slice(&row.cells);
+        let Some(next) = line.get(at + 1) else { break };
+        // A row within a line is full, but for one column that a wide character left over.
+        let wide = next.cells.first().is_some_and(|c| c.width() == 2);
+        let missing = old_cols.saturating_sub(row.cells.len());
+        if missing > 1 || (missing == 1 && !wide) {
+            cells.resize(cells.len() + missing, Cell::BLANK);
+        } else if wide && missing == 0 && !row.cells[old_cols - 1].has_content() {
+            let last = row.cells[old_cols - 1];
+            if last.width() == 1 {
+                cells.pop();
+                offset = offset.min(cells.len());
+            }
+        }
+    }
+    let end = pack::text_end(&cells);
+    let (mut rows, mut row): (Vec<LooseRow>, Vec<Cell>) = (Vec::new(), Vec::new());
+    let (mut at, mut place) = (0, None);
+    loop {
+        let begin = at;
+        at = pack::lay_row(&cells, at, end, cols, &mut row);
+        let last = at >= cells.len();
+        if cursor.is_some() && offset >= begin && (offset < at || last) && place.is_none() {
+            place = Some((rows.len(), (offset - begin).min(cols - 1)));
+        }
+        let wrapped = !rows.is_empty() || line[0].wrapped;
+        rows.push(LooseRow { cells: row.clone(), wrapped });
+        if last {
+            return (rows, place);
+        }
     }
 }

@@ -40,6 +40,9 @@ impl Screen {
     pub(super) fn erase_in_display(&mut self, what: i32, selective: bool) {
         self.restrict(self.cols);
         let (y, rows) = (self.page().y, self.rows);
+        if self.active != ALT {
+            self.forget_below();
+        }
         match what {
             0 => {
                 self.erase_in_line(0, selective);

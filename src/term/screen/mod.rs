@@ -23,6 +23,7 @@ use super::cell::{Cell, Content};
 use super::grid::Grid;
 use super::history::History;
 use super::modes::Modes;
+use super::reflow::LooseRow;
 use super::style::{Color, Style, StyleId};
 use super::tables::Tables;
 use crate::units::Size;
@@ -44,6 +45,8 @@ pub struct Screen {
     pub active: usize,
     /// What left the main page.
     pub history: History,
+    /// Rows of the main page that a smaller height cut off below the cursor.
+    pub below: Vec<LooseRow>,
     /// Rows above the main page as the page in the browser counts them: saved cursors need it.
     pub above: u32,
     /// What cells refer to.
@@ -81,6 +84,7 @@ impl Screen {
             ],
             active: MAIN,
             history,
+            below: Vec::new(),
             above: 0,
             tables: Tables::default(),
             pen: Pen::default(),
@@ -145,7 +149,8 @@ impl Screen {
         let mut styles = vec![false; self.tables.styles.end()];
         let mut clusters = vec![false; self.tables.clusters.end()];
         let mut links = vec![false; self.tables.links.end() + 1];
-        for cell in self.pages.iter().flat_map(|page| page.grid.cells()) {
+        let below = self.below.iter().flat_map(|row| &row.cells);
+        for cell in self.pages.iter().flat_map(|page| page.grid.cells()).chain(below) {
             styles[cell.style() as usize] = true;
             if let Content::Cluster(id) = cell.content()
                 && let Some(used) = clusters.get_mut(id as usize)
@@ -174,6 +179,7 @@ impl Screen {
         self.active = MAIN;
         self.history.clear();
         self.above = 0;
+        self.below = Vec::new();
         self.pen = Pen::default();
         self.pen_ids = None;
         self.charsets = [Charset::US; 4];

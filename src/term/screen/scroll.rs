@@ -8,9 +8,13 @@ impl Screen {
     /// The region moves up by one row; the main screen's first row goes into the history.
     pub(super) fn scroll(&mut self, wrapped: bool) {
         let blank = self.erased();
+        let main = self.active == MAIN;
+        if main {
+            self.forget_below();
+        }
         let page = &mut self.pages[self.active];
         let (top, bottom) = (page.top, page.bottom);
-        if top == 0 && self.active == MAIN {
+        if top == 0 && main {
             let row = page.grid.used(0);
             self.history.push(row, self.cols, page.grid.wrapped(0), &self.tables);
             if self.above < SCROLLBACK_ROWS {

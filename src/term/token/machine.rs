@@ -5,6 +5,7 @@ use super::{Params, Token};
 use crate::limits::{
     CLIPBOARD_BYTES_MAX, DCS_BYTES_MAX, SEQUENCE_BYTES_MAX, STRING_HELD_BYTES_MAX,
 };
+use crate::term::pack::{Bytes, put_number};
 use std::ops::Range;
 
 /// Receives what the machine finds.
@@ -17,6 +18,18 @@ pub trait Sink {
     fn token(&mut self, token: &Token<'_>, span: Range<u64>, told: bool);
     /// A string of any kind ended.
     fn string_end(&mut self);
+}
+
+/// Hears nothing: the bytes of an unfinished token have no effect yet.
+struct Deaf;
+
+impl Sink for Deaf {
+    fn print(&mut self, text: &str) -> usize {
+        text.len()
+    }
+    fn control(&mut self, _: char, _: Range<u64>) {}
+    fn token(&mut self, _: &Token<'_>, _: Range<u64>, _: bool) {}
+    fn string_end(&mut self) {}
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -80,12 +93,6 @@ impl Machine {
         self.offset
     }
 
-    /// Names the position of the next byte: for a terminal that was rebuilt.
-    pub fn set_offset(&mut self, offset: u64) {
-        self.offset = offset;
-        self.start = offset;
-    }
-
     /// The offset up to which tokens are complete, or junk and told.
     pub fn complete(&self) -> u64 {
         if self.state == State::Ground || self.junk {
@@ -102,10 +109,50 @@ impl Machine {
         bytes
     }
 
+    /// Writes down the unfinished token.
+    pub fn checkpoint(&self, out: &mut Vec<u8>) {
+        for n in [self.offset, self.start] {
+            out.extend_from_slice(&n.to_le_bytes());
+        }
+        out.push(u8::from(self.junk));
+        let string = if self.junk { &self.string[..] } else { &[] };
+        for bytes in [&self.unfinished()[..], string] {
+            put_number(bytes.len(), out);
+            out.extend_from_slice(bytes);
+        }
+    }
+
+    /// The machine of such a checkpoint.
+    pub fn resume(bytes: &mut Bytes<'_>) -> Option<Machine> {
+        let mut word = || Some(u64::from_le_bytes(bytes.take(8)?.try_into().ok()?));
+        let (offset, start) = (word()?, word()?);
+        let junk = bytes.next()? != 0;
+        let len = bytes.number()?;
+        let unfinished = bytes.take(len)?;
+        let len = bytes.number()?;
+        let string = bytes.take(len)?;
+        let begin = offset.saturating_sub(unfinished.len() as u64);
+        let mut machine = Machine { offset: begin, start: begin, ..Machine::default() };
+        machine.feed(unfinished, &mut Deaf);
+        machine.offset = offset;
+        if machine.state != State::Ground {
+            machine.start = start;
+            machine.junk = junk;
+            machine.told = offset - (machine.partial.len() as u64).min(offset);
+            if junk {
+                machine.string = string.to_vec();
+                // What is not part of the character begun keeps the state.
+                let kept = unfinished.len() - machine.partial.len().min(unfinished.len());
+                machine.raw = unfinished[..kept].to_vec();
+            }
+        }
+        Some(machine)
+    }
+
     /// Reads on.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut impl Sink) {
         let base = self.offset;
-        let mut at = self.resume(bytes, sink);
+        let mut at = self.complete_character(bytes, sink);
         while at < bytes.len() {
             at = if self.state == State::Ground {
                 self.ground(bytes, at, base, sink)
@@ -134,7 +181,7 @@ impl Machine {
     }
 
     /// Completes a character cut by the end of the last feed. Returns the bytes taken.
-    fn resume(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
+    fn complete_character(&mut self, bytes: &[u8], sink: &mut impl Sink) -> usize {
         if self.partial.is_empty() {
             return 0;
         }

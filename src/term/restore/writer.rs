@@ -92,6 +92,8 @@ impl Writer {
 
     /// Brings the cursor onto the next row by wrapping, so that the row counts as wrapped.
     fn wrap(&mut self, cells: &[Cell], tables: &Tables) {
+        // Blank rows before it.
+        self.flush_feeds();
         let first = cells.first().copied().unwrap_or_default();
         let scrolls = self.y + 1 >= self.rows;
         let style = tables.style(first);
@@ -100,7 +102,6 @@ impl Writer {
         let fits = wide && self.left_over == Some(*style) && self.x + 1 == self.cols;
         if !coloured && first.has_content() && first.width() > 0 && (self.x == self.cols || fits) {
             // Printing it wraps.
-            self.feeds = 0;
             self.y = (self.y + 1).min(self.rows - 1);
             self.x = 0;
             return;
@@ -125,7 +126,6 @@ impl Writer {
         }
         self.y = (self.y + 1).min(self.rows - 1);
         self.x = 0;
-        self.feeds = 0;
     }
 
     /// Writes the cells at `x` that go together. Returns how many.

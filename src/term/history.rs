@@ -112,6 +112,14 @@ impl History {
         }
     }
 
+    /// The memory itself.
+    pub fn into_region(self) -> Box<dyn Region> {
+        match self.memory {
+            Memory::Lent(region) => region,
+            Memory::Own(bytes, _) => Box::new(bytes),
+        }
+    }
+
     /// Lines kept now, at most about `lines_max`.
     pub fn lines(&self) -> usize {
         self.lines

@@ -161,6 +161,16 @@ impl Terminal {
         lines
     }
 
+    /// Lines of history, each as long as it was printed, whatever the width.
+    pub fn history_lines(&self) -> usize {
+        self.screen.history.lines()
+    }
+
+    /// Gives up the terminal for the memory its history lies in.
+    pub fn into_history_region(self) -> Box<dyn Region> {
+        self.screen.history.into_region()
+    }
+
     /// Where the cursor is.
     pub fn cursor(&self) -> Cursor {
         let page = self.screen.page();

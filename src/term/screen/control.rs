@@ -35,9 +35,8 @@ impl Screen {
             Token::Osc { number: Some(number), payload, .. } => self.osc(number, payload, watch),
             Token::Osc { .. } | Token::Control(_) | Token::Dcs { .. } | Token::Junk { .. } => {}
         }
-        if !matches!(token, Token::Junk { .. }) {
-            self.preceding = 0;
-        }
+        // Junk too, unlike in xterm.js: viewers get NULs in its place, and those part characters.
+        self.preceding = 0;
     }
 
     fn escape(&mut self, intermediates: &[u8], last: u8) {

@@ -1,0 +1,196 @@
+//! What a restore, a checkpoint and a resize must keep, on generated output cut anywhere.
+#![allow(clippy::unwrap_used)]
+
+use facemux::term::{Cursor, History, Line, Modes, Terminal, Unwatched};
+use facemux::units::Size;
+use proptest::prelude::*;
+
+const ROWS: u16 = 5;
+const COLS: u16 = 12;
+const HISTORY_BYTES: usize = 64 * 1024;
+const HISTORY_LINES: usize = 1000;
+
+fn fresh(rows: u16, cols: u16) -> Terminal {
+    let region = vec![0u8; HISTORY_BYTES];
+    Terminal::new(Size::new(rows, cols).unwrap(), History::new(Box::new(region), HISTORY_LINES))
+}
+
+/// Everything that shows.
+fn shown(terminal: &Terminal) -> (Vec<Line>, Vec<Line>, Cursor, Modes, String, bool) {
+    let mut rows: Vec<Line> = (0..terminal.size().rows()).map(|y| terminal.row(y)).collect();
+    // A first row that continues what scrolled away has nothing to continue in a fresh terminal.
+    rows[0].wrapped = false;
+    let mut history = terminal.history_rows(usize::MAX);
+    if let Some(first) = history.first_mut() {
+        first.wrapped = false;
+    }
+    (
+        rows,
+        history,
+        terminal.cursor(),
+        *terminal.modes(),
+        terminal.title().to_owned(),
+        terminal.is_alternate(),
+    )
+}
+
+fn checkpoint(terminal: &Terminal) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    terminal.checkpoint(&mut bytes);
+    bytes
+}
+
+/// Output a restore must rebuild in every respect.
+fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let n = 0u32..16;
+    let piece = prop_oneof![
+        6 => "[a-z ]{1,30}".prop_map(String::into_bytes),
+        2 => "[é語🦀]{1,8}".prop_map(String::into_bytes),
+        1 => Just("e\u{301}".as_bytes().to_vec()),
+        4 => Just(b"\r\n".to_vec()),
+        1 => "[\t\x08\r\n\x0e\x0f]".prop_map(String::into_bytes),
+        3 => (n.clone(), n.clone()).prop_map(|(a, b)| format!("\x1b[{a};{b}H").into_bytes()),
+        3 => (0u32..110).prop_map(|a| format!("\x1b[{a}m").into_bytes()),
+        2 => (0u32..256, 38u32..49).prop_map(|(a, b)| format!("\x1b[{b};5;{a}m").into_bytes()),
+        1 => (0u32..6, 0u32..256).prop_map(|(a, b)| format!("\x1b[4:{a};58:5:{b}m").into_bytes()),
+        4 => (n.clone(), "[@ABCDEFGIJKLMPSTXZadeg]").prop_map(|(a, f)| format!("\x1b[{a}{f}").into_bytes()),
+        2 => (n.clone(), n.clone()).prop_map(|(a, b)| format!("\x1b[{a};{b}r").into_bytes()),
+        2 => (prop::sample::select(vec![1u32, 5, 6, 7, 12, 25, 45, 47, 66, 1000, 1003, 1004, 1006, 1016, 1047, 1048,
+            1049, 2004, 2026, 2031]), "[hl]").prop_map(|(m, f)| format!("\x1b[?{m}{f}").into_bytes()),
+        1 => (prop::sample::select(vec![4u32, 20]), "[hl]").prop_map(|(m, f)| format!("\x1b[{m}{f}").into_bytes()),
+        1 => "\x1b[78DEHM=>]".prop_map(String::into_bytes),
+        1 => "\x1b[()*+][0AB]".prop_map(String::into_bytes),
+        1 => "\x1b\\][02];[a-z]{0,5}\x07".prop_map(String::into_bytes),
+        1 => "\x1b\\[2[23]t".prop_map(String::into_bytes),
+        1 => "\x1b\\]8;(id=[ab])?;(x:[ab])?\x1b\\\\".prop_map(String::into_bytes),
+        1 => "\x1b\\]4;[0-9];#[a-f]{3}\x07".prop_map(String::into_bytes),
+        1 => (n.clone(), "[>=]").prop_map(|(a, p)| format!("\x1b[{p}{a}u").into_bytes()),
+        1 => "\x1b\\[[0-6] q".prop_map(String::into_bytes),
+        1 => "\x1b\\[[0-2]\"q".prop_map(String::into_bytes),
+        1 => Just(b"\x1b#8".to_vec()),
+        1 => Just(b"\x1b[!p".to_vec()),
+        1 => Just(b"\x1b[3b".to_vec()),
+    ];
+    prop::collection::vec(piece, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn checkpoint_at_any_cut_goes_on_as_if_nothing_happened(pieces in pieces(), cut in any::<prop::sample::Index>()) {
+        let stream = pieces.concat();
+        let cut = cut.index(stream.len() + 1);
+        let mut whole = fresh(ROWS, COLS);
+        whole.feed(&stream[..cut], &mut Unwatched);
+        let bytes = checkpoint(&whole);
+        // The history's memory is what the daemon left behind: an equal terminal has written it.
+        let mut memory = fresh(ROWS, COLS);
+        memory.feed(&stream[..cut], &mut Unwatched);
+        let region = memory.into_history_region();
+        let mut again = Terminal::from_checkpoint(&bytes, region, HISTORY_LINES).unwrap();
+        prop_assert_eq!(again.offset(), whole.offset());
+        prop_assert_eq!(again.complete(), whole.complete());
+        prop_assert_eq!(checkpoint(&again), bytes);
+        whole.feed(&stream[cut..], &mut Unwatched);
+        again.feed(&stream[cut..], &mut Unwatched);
+        prop_assert_eq!(checkpoint(&again), checkpoint(&whole));
+        prop_assert_eq!(again.restore(usize::MAX), whole.restore(usize::MAX));
+    }
+
+    #[test]
+    fn restore_at_any_cut_shows_the_same(pieces in pieces(), cut in any::<prop::sample::Index>()) {
+        let stream = pieces.concat();
+        let cut = cut.index(stream.len() + 1);
+        let mut whole = fresh(ROWS, COLS);
+        whole.feed(&stream[..cut], &mut Unwatched);
+        let mut again = fresh(ROWS, COLS);
+        again.feed(&whole.restore(usize::MAX), &mut Unwatched);
+        again.feed(&whole.unfinished(), &mut Unwatched);
+        prop_assert_eq!(shown(&again), shown(&whole));
+        whole.feed(&stream[cut..], &mut Unwatched);
+        again.feed(&stream[cut..], &mut Unwatched);
+        prop_assert_eq!(shown(&again), shown(&whole));
+    }
+
+    #[test]
+    fn resizes_never_panic(pieces in pieces(), sizes in prop::collection::vec((1u16..9, 2u16..30), 1..10)) {
+        let mut terminal = fresh(ROWS, COLS);
+        for (piece, (rows, cols)) in pieces.iter().zip(sizes.iter().cycle()) {
+            terminal.feed(piece, &mut Unwatched);
+            terminal.resize(Size::new(*rows, *cols).unwrap());
+            let cursor = terminal.cursor();
+            prop_assert!(cursor.row < *rows && cursor.col <= *cols);
+        }
+        let bytes = checkpoint(&terminal);
+        prop_assert!(bytes.len() > 8);
+    }
+
+    #[test]
+    fn resizes_lose_no_character_of_the_main_screen(
+        lines in prop::collection::vec("[a-z]{0,40}|[a-z語🦀]{0,20}", 0..12),
+        sizes in prop::collection::vec((1u16..9, 2u16..30), 1..6),
+    ) {
+        let mut terminal = fresh(ROWS, COLS);
+        terminal.feed(lines.join("\r\n").as_bytes(), &mut Unwatched);
+        let wanted = lines.concat();
+        let text = |terminal: &Terminal| {
+            let mut rows = terminal.history_rows(usize::MAX);
+            rows.extend((0..terminal.size().rows()).map(|y| terminal.row(y)));
+            rows.iter().flat_map(|row| row.cells().map(|c| c.text.to_owned()).collect::<Vec<_>>()).collect::<String>()
+        };
+        prop_assert_eq!(text(&terminal), wanted.clone());
+        for (rows, cols) in sizes {
+            terminal.resize(Size::new(rows, cols).unwrap());
+            prop_assert_eq!(text(&terminal), wanted.clone());
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_checkpoint_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let region = Box::new(vec![0u8; 4096]);
+        prop_assert!(Terminal::from_checkpoint(&bytes, region, 10).is_err());
+    }
+}
+
+#[test]
+fn restore_depends_on_what_shows_and_not_on_what_was_printed() {
+    let end = b"\x1b[2J\x1b[3J\x1b[H\x1b[mthe end";
+    let mut short = fresh(24, 80);
+    short.feed(b"\x1b[31mx\r\n", &mut Unwatched);
+    short.feed(end, &mut Unwatched);
+    let mut long = fresh(24, 80);
+    let line = "\x1b[38;5;99mcolours\x1b[m and \x1b]8;;http://x/\x1b\\links\x1b]8;;\x1b\\ e\u{301}\r\n";
+    for _ in 0..20_000 {
+        long.feed(line.as_bytes(), &mut Unwatched);
+    }
+    long.feed(end, &mut Unwatched);
+    assert_eq!(short.restore(usize::MAX), long.restore(usize::MAX));
+}
+
+#[test]
+fn width_80_20_80_gives_back_the_same_lines() {
+    let mut terminal = fresh(10, 80);
+    for n in 0..40 {
+        terminal.feed(format!("{n} {}\r\n", "wide 語 text ".repeat(n % 9)).as_bytes(), &mut Unwatched);
+    }
+    let before = (terminal.history_rows(usize::MAX), terminal.row(3));
+    terminal.resize(Size::new(10, 20).unwrap());
+    terminal.resize(Size::new(10, 80).unwrap());
+    assert_eq!((terminal.history_rows(usize::MAX), terminal.row(3)), before);
+}
+
+#[test]
+fn coloured_history_of_ten_thousand_lines_fits_a_mebibyte() {
+    let region = vec![0u8; 1 << 20];
+    let history = History::new(Box::new(region), 10_000);
+    let mut terminal = Terminal::new(Size::new(24, 80).unwrap(), history);
+    for line in 0..10_100u32 {
+        let mut text = String::new();
+        for run in 0..10 {
+            text.push_str(&format!("\x1b[38;5;{}m{:08}", (line * 10 + run) % 256, line));
+        }
+        terminal.feed(format!("{text}\x1b[m\r\n").as_bytes(), &mut Unwatched);
+    }
+    assert!(terminal.history_lines() >= 10_000, "{} lines", terminal.history_lines());
+}

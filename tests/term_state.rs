@@ -160,7 +160,8 @@ fn restore_depends_on_what_shows_and_not_on_what_was_printed() {
     short.feed(b"\x1b[31mx\r\n", &mut Unwatched);
     short.feed(end, &mut Unwatched);
     let mut long = fresh(24, 80);
-    let line = "\x1b[38;5;99mcolours\x1b[m and \x1b]8;;http://x/\x1b\\links\x1b]8;;\x1b\\ e\u{301}\r\n";
+    let line =
+        "\x1b[38;5;99mcolours\x1b[m and \x1b]8;;http://x/\x1b\\links\x1b]8;;\x1b\\ e\u{301}\r\n";
     for _ in 0..20_000 {
         long.feed(line.as_bytes(), &mut Unwatched);
     }
@@ -172,7 +173,8 @@ fn restore_depends_on_what_shows_and_not_on_what_was_printed() {
 fn width_80_20_80_gives_back_the_same_lines() {
     let mut terminal = fresh(10, 80);
     for n in 0..40 {
-        terminal.feed(format!("{n} {}\r\n", "wide 語 text ".repeat(n % 9)).as_bytes(), &mut Unwatched);
+        terminal
+            .feed(format!("{n} {}\r\n", "wide 語 text ".repeat(n % 9)).as_bytes(), &mut Unwatched);
     }
     let before = (terminal.history_rows(usize::MAX), terminal.row(3));
     terminal.resize(Size::new(10, 20).unwrap());

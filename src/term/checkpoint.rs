@@ -105,11 +105,8 @@ fn get(bytes: &mut Bytes<'_>, region: Box<dyn Region>, lines_max: usize) -> Opti
     screen.titles = get_titles(bytes)?;
     for _ in 0..bytes.number()?.min(512) {
         let (kind, low, high) = (bytes.next()?, bytes.next()?, bytes.next()?);
-        let key = if kind == 0 {
-            PaletteKey::Indexed(low | high << 7)
-        } else {
-            PaletteKey::Special(low)
-        };
+        let key =
+            if kind == 0 { PaletteKey::Indexed(low | high << 7) } else { PaletteKey::Special(low) };
         screen.palette.push((key, get_text(bytes)?));
     }
     Some(Terminal { machine, screen, report: super::Report::default() })

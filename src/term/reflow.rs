@@ -183,7 +183,8 @@ impl Screen {
         // Where the window begins: at the end of the rows when there is history above, else at the top
         // as long as the cursor is in it.
         let bottom = height_now.saturating_sub(rows);
-        let start = if had_history || cols > self.cols { bottom } else { y.saturating_sub(rows - 1) };
+        let start =
+            if had_history || cols > self.cols { bottom } else { y.saturating_sub(rows - 1) };
         let start = start.clamp(y.saturating_sub(rows - 1), y);
         for _ in 0..start {
             self.push_top(window, cols);

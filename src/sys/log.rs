@@ -28,8 +28,11 @@ pub enum Sink {
     /// A file, appended to.
     File(File),
     /// Whoever takes level (1 error .. 5 trace) and sentence; it adds time and role.
-    Closure(Box<dyn Fn(u8, &str) + Send>),
+    Closure(Taker),
 }
+
+/// Takes a line's level and sentence.
+pub type Taker = Box<dyn Fn(u8, &str) + Send>;
 
 struct Backend {
     role: &'static str,

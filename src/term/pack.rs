@@ -245,7 +245,7 @@ pub fn unpack(bytes: &[u8], tables: &mut Tables, max: usize, out: &mut Vec<Cell>
         if out.len() >= max {
             break;
         }
-        if (0x20..0x80).contains(&first) && !bytes.rest.get(1).is_some_and(|&b| b >= 0x80) {
+        if (0x20..0x80).contains(&first) && bytes.rest.get(1).is_none_or(|&b| b < 0x80) {
             bytes.rest = &bytes.rest[1..];
             let cell = Cell::ascii(first, id);
             out.push(cell);

@@ -185,6 +185,8 @@ impl FrameReader {
     ///
     /// # Errors
     /// A peer that speaks no frames or another version; nothing after it is to be trusted.
+    // A frame borrows the reader, which `Iterator` does not allow.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         if self.advance()? { self.frame().map(Some) } else { Ok(None) }
     }

@@ -199,7 +199,7 @@ fn colors(
 }
 
 /// xterm's palette of 256 colours.
-fn default_palette(index: u8) -> (u8, u8, u8) {
+pub(super) fn default_palette(index: u8) -> (u8, u8, u8) {
     const ANSI: [(u8, u8, u8); 16] = [
         (0x2e, 0x34, 0x36),
         (0xcc, 0x00, 0x00),
@@ -322,7 +322,7 @@ impl Screen {
     }
 
     /// A colour a program has set.
-    fn color(&self, key: PaletteKey) -> Option<(u8, u8, u8)> {
+    pub(super) fn color(&self, key: PaletteKey) -> Option<(u8, u8, u8)> {
         let (_, spec) = self.palette.iter().find(|(k, _)| *k == key)?;
         parse_color(spec)
     }

@@ -1,6 +1,8 @@
 //! What colours a cell is drawn in: the page's palette (xterm.js's), the program's changes to it, and
 //! the attributes that bend colours.
 
+use crate::term::reply::default_palette;
+use crate::term::screen::PaletteKey;
 use crate::term::{Attrs, Color, Style, Terminal};
 use std::fmt;
 
@@ -35,41 +37,22 @@ pub(super) struct Theme<'a> {
     pub cursor: Rgb,
 }
 
-/// The ANSI colours as xterm.js has them (the Tango palette).
-const ANSI: [u32; 16] = [
-    0x2e3436, 0xcc0000, 0x4e9a06, 0xc4a000, 0x3465a4, 0x75507b, 0x06989a, 0xd3d7cf, 0x555753,
-    0xef2929, 0x8ae234, 0xfce94f, 0x729fcf, 0xad7fa8, 0x34e2e2, 0xeeeeec,
-];
-
-/// The palette of a fresh terminal.
-pub(super) fn palette(index: u8) -> Rgb {
-    match index {
-        0..16 => {
-            let [_, r, g, b] = ANSI[usize::from(index)].to_be_bytes();
-            Rgb(r, g, b)
-        }
-        16..232 => {
-            let step = |n: u8| if n == 0 { 0 } else { 55 + 40 * n };
-            let n = index - 16;
-            Rgb(step(n / 36), step(n / 6 % 6), step(n % 6))
-        }
-        232.. => {
-            let level = 8 + 10 * (index - 232);
-            Rgb(level, level, level)
-        }
-    }
-}
-
 impl<'a> Theme<'a> {
     pub(super) fn new(terminal: &'a Terminal) -> Theme<'a> {
-        let (fg, bg, cursor) = (Rgb(255, 255, 255), Rgb(0, 0, 0), Rgb(255, 255, 255));
+        let report = &terminal.report;
+        let special = |number, own: (u8, u8, u8)| {
+            let (r, g, b) = terminal.screen.color(PaletteKey::Special(number)).unwrap_or(own);
+            Rgb(r, g, b)
+        };
+        let (fg, bg) = (special(10, report.fg), special(11, report.bg));
         let (fg, bg) = if terminal.modes().reverse_video { (bg, fg) } else { (fg, bg) };
-        Theme { terminal, fg, bg, cursor }
+        Theme { terminal, fg, bg, cursor: special(12, report.cursor) }
     }
 
     fn indexed(&self, index: u8) -> Rgb {
-        let _ = self.terminal;
-        palette(index)
+        let set = self.terminal.screen.color(PaletteKey::Indexed(index));
+        let (r, g, b) = set.unwrap_or_else(|| default_palette(index));
+        Rgb(r, g, b)
     }
 
     fn resolve(&self, color: Color, own: Rgb) -> Rgb {
@@ -107,14 +90,33 @@ fn half_way(a: Rgb, b: Rgb) -> Rgb {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::term::{History, Unwatched};
+    use crate::units::Size;
 
     #[test]
-    fn the_palette_is_xterm_s_beyond_the_first_sixteen() {
-        assert_eq!(palette(16), Rgb(0, 0, 0));
-        assert_eq!(palette(21), Rgb(0, 0, 255));
-        assert_eq!(palette(110), Rgb(135, 175, 215));
-        assert_eq!(palette(231), Rgb(255, 255, 255));
-        assert_eq!(palette(232), Rgb(8, 8, 8));
-        assert_eq!(palette(255), Rgb(238, 238, 238));
+    fn colors_a_program_changed_are_drawn_changed() {
+        let mut terminal = Terminal::new(Size::DEFAULT, History::growing(1 << 16, 10));
+        terminal.feed(b"\x1b]4;1;#010203\x07\x1b]11;rgb:40/50/60\x07", &mut Unwatched);
+        let theme = Theme::new(&terminal);
+        let ink = |fg| theme.ink(&Style { fg, ..Style::DEFAULT });
+        assert_eq!(ink(Color::Palette(1)).fg, Rgb(1, 2, 3));
+        assert_eq!(ink(Color::Palette(2)).fg, Rgb(0x4e, 0x9a, 0x06));
+        assert_eq!(ink(Color::Palette(110)).fg, Rgb(135, 175, 215));
+        assert_eq!((theme.bg, ink(Color::Default).bg), (Rgb(0x40, 0x50, 0x60), None));
+    }
+
+    #[test]
+    fn inverse_swaps_and_dim_goes_half_way() {
+        let terminal = Terminal::new(Size::DEFAULT, History::growing(1 << 16, 10));
+        let theme = Theme::new(&terminal);
+        let ink = |attribute| {
+            let mut style =
+                Style { fg: Color::Rgb(100, 0, 0), bg: Color::Rgb(0, 100, 0), ..Style::DEFAULT };
+            style.attrs.set(attribute, true);
+            theme.ink(&style)
+        };
+        let inverse = ink(Attrs::INVERSE);
+        assert_eq!((inverse.fg, inverse.bg), (Rgb(0, 100, 0), Some(Rgb(100, 0, 0))));
+        assert_eq!(ink(Attrs::DIM).fg, Rgb(50, 50, 0));
     }
 }

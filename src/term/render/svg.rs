@@ -3,7 +3,7 @@
 //! Text is told how long it is, so that every font keeps the columns; underlines are drawn as paths,
 //! because viewers differ in what they make of `text-decoration`.
 
-use super::theme::{Rgb, Theme};
+use super::theme::{Ink, Rgb, Theme};
 use super::{Page, Run, escape, runs};
 use crate::term::modes::CursorShape;
 use crate::term::{Attrs, Line, Underline};
@@ -39,6 +39,8 @@ pub(super) fn write(page: &Page<'_>, out: &mut dyn Write) -> fmt::Result {
         theme.fg, theme.bg
     )?;
     let svg = Svg { page, theme };
+    // All backgrounds first: letters reach into the row below.
+    page.each_row(|number, line, cursor| svg.backgrounds(number, line, cursor, out))?;
     page.each_row(|number, line, cursor| svg.row(number, line, cursor, out))?;
     out.write_str("</g>\n</svg>\n")
 }
@@ -55,7 +57,46 @@ struct Place {
     width: usize,
 }
 
+impl Place {
+    fn of(run: &Run<'_>, row: usize) -> Place {
+        Place {
+            x: usize::from(run.col) * CELL.0,
+            y: row * CELL.1,
+            width: usize::from(run.width) * CELL.0,
+        }
+    }
+}
+
 impl Svg<'_> {
+    fn backgrounds(
+        &self,
+        number: usize,
+        line: &Line,
+        cursor: Option<u16>,
+        out: &mut dyn Write,
+    ) -> fmt::Result {
+        for run in runs(line, cursor) {
+            if let Some(bg) = self.ink(&run).bg {
+                rect(&Place::of(&run, number), (0, CELL.1), bg, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The colours of a run; a block cursor is the text's colour with the text cut out.
+    fn ink(&self, run: &Run<'_>) -> Ink {
+        let mut ink = self.theme.ink(run.style);
+        if run.cursor && self.shape() == CursorShape::Block {
+            ink.fg = ink.bg.unwrap_or(self.theme.bg);
+            ink.bg = Some(self.theme.cursor);
+        }
+        ink
+    }
+
+    fn shape(&self) -> CursorShape {
+        self.page.terminal.modes().cursor_shape.unwrap_or(CursorShape::Block)
+    }
+
     fn row(
         &self,
         number: usize,
@@ -64,11 +105,7 @@ impl Svg<'_> {
         out: &mut dyn Write,
     ) -> fmt::Result {
         for run in runs(line, cursor) {
-            let place = Place {
-                x: usize::from(run.col) * CELL.0,
-                y: number * CELL.1,
-                width: usize::from(run.width) * CELL.0,
-            };
+            let place = Place::of(&run, number);
             let link = run.link.map(|link| &*link.uri).filter(|uri| escape::may_link(uri));
             if let Some(uri) = link {
                 out.write_str("<a href=\"")?;
@@ -83,15 +120,7 @@ impl Svg<'_> {
 
     fn run(&self, run: &Run<'_>, place: &Place, out: &mut dyn Write) -> fmt::Result {
         let has = |attribute| run.style.attrs.contains(attribute);
-        let mut ink = self.theme.ink(run.style);
-        let shape = self.page.terminal.modes().cursor_shape.unwrap_or(CursorShape::Block);
-        if run.cursor && shape == CursorShape::Block {
-            ink.fg = ink.bg.unwrap_or(self.theme.bg);
-            ink.bg = Some(self.theme.cursor);
-        }
-        if let Some(bg) = ink.bg {
-            rect(place, (0, CELL.1), bg, out)?;
-        }
+        let ink = self.ink(run);
         if !has(Attrs::INVISIBLE) {
             self.text(run, place, ink.fg, out)?;
             underline(run.style.underline, place, ink.underline, out)?;
@@ -102,7 +131,7 @@ impl Svg<'_> {
                 rect(place, (0, 1), ink.fg, out)?;
             }
         }
-        match shape {
+        match self.shape() {
             CursorShape::Underline if run.cursor => {
                 rect(place, (CELL.1 - 2, 2), self.theme.cursor, out)
             }

@@ -37,7 +37,10 @@ const LAYERS: &[Layer] = &[
     Layer { name: "client", imports: &["wire", "sys", "limits", "units"] },
     Layer {
         name: "cli",
-        imports: &["client", "wire", "config", "term", "cast", "sys", "limits", "units"],
+        // Of the frontends only the tokens, which `facemux token` makes.
+        imports: &[
+            "client", "wire", "config", "term", "cast", "sys", "limits", "units", "frontend",
+        ],
     },
     Layer { name: "frontend", imports: &["client", "wire", "config", "sys", "limits", "units"] },
     // They alone see everything: main.rs dispatches to the roles, lib.rs lists the modules.

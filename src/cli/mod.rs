@@ -22,6 +22,7 @@ mod snap;
 mod ssh_entry;
 pub mod stop;
 mod table;
+mod token;
 mod version;
 mod wait;
 
@@ -50,6 +51,7 @@ const VERBS: &[Verb] = &[
     resize::VERB,
     rename::VERB,
     events::VERB,
+    token::VERB,
     doctor::VERB,
     MODEL,
     completions::VERB,

@@ -116,6 +116,7 @@ impl Server {
             authorized_keys: self.config.authorized_keys.clone(),
             log_json: is_json(self.config.log_style),
             page_faces: self.config.page_faces,
+            idle_timeout_ms: self.config.settings.idle_timeout_ms,
             first: frontend.role.starts == 1,
         };
         let mut link = Link::new(ours);

@@ -245,6 +245,8 @@ pub struct FrontendStart {
     pub log_json: bool,
     /// Live connections of one page.
     pub page_faces: u32,
+    /// Idle for longer: evicted; milliseconds, 0 for never. Pages count down to it.
+    pub idle_timeout_ms: u64,
     /// The first of its kind since the server began: a later one takes the place of one that died.
     pub first: bool,
 }

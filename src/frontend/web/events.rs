@@ -7,10 +7,11 @@ use super::access::Visitor;
 use super::door::{Door, DoorError};
 use super::reactor::Source;
 use super::server::{EndingWatch, Server};
-use crate::client::json;
+use crate::client::json as wire_json;
 use crate::limits::{HEAD_MS_MAX, WS_PING_MS};
 use crate::wire::{Event, Reply, Request};
 use mio::net::TcpStream;
+use serde_json::json;
 use std::fmt::Write;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -59,11 +60,16 @@ async fn stream(
         other => drop(other.map_err(drop)?),
     }
     let list = match door.call(&Request::List { all: true }).await {
-        Ok((Reply::Faces(faces), _)) => json::faces(&faces),
+        Ok((Reply::Faces(faces), _)) => wire_json::faces(&faces),
         Err(DoorError::Lost(_)) => return Ok(()),
         _ => return Err(()),
     };
-    let mut text = format!("retry: 1000\nevent: faces\ndata: {list}\n\n");
+    let limits = json!({
+        "page_faces": server.start.page_faces,
+        "idle_timeout_seconds": server.start.idle_timeout_ms / 1000,
+    });
+    let mut text =
+        format!("retry: 1000\nevent: limits\ndata: {limits}\n\nevent: faces\ndata: {list}\n\n");
     loop {
         if !send(server, source, &text).await {
             return Err(());
@@ -72,7 +78,8 @@ async fn stream(
         match server.reactor.within(Duration::from_millis(WS_PING_MS), door.event()).await {
             None => text.push_str(": \n\n"),
             Some(Ok(event)) => {
-                let _ = write!(text, "event: {}\ndata: {}\n\n", name(&event), json::event(&event));
+                let _ =
+                    write!(text, "event: {}\ndata: {}\n\n", name(&event), wire_json::event(&event));
             }
             Some(Err(DoorError::Lost(_))) => return Ok(()),
             Some(Err(_)) => return Err(()),

@@ -1,0 +1,154 @@
+//! A page without a browser: speaks `facemux.1`, keeps what its terminal would have been fed, and comes back.
+
+use super::client::Socket;
+use serde_json::{Value, json};
+
+/// One view of one face.
+pub struct Page {
+    pub socket: Socket,
+    /// The last restore.
+    pub restored: Vec<u8>,
+    /// Output since.
+    pub output: Vec<u8>,
+    /// Where the next byte of output must stand; `None` before the first restore.
+    pub offset: Option<u64>,
+    /// Restores begun.
+    pub restores: u32,
+    /// Input position after the last byte typed, and what was accepted.
+    pub typed: u64,
+    pub accepted: u64,
+    unaccepted: Vec<u8>,
+    token: &'static str,
+}
+
+impl Page {
+    /// Opens a view with this token.
+    pub fn open(port: u16, face: &str, token: &'static str, lines: &str) -> Page {
+        let socket = dial(port, face, lines);
+        let mut page = Page {
+            socket,
+            restored: Vec::new(),
+            output: Vec::new(),
+            offset: None,
+            restores: 0,
+            typed: 0,
+            accepted: 0,
+            unaccepted: Vec::new(),
+            token,
+        };
+        page.attach();
+        page
+    }
+
+    /// Comes back after its connection was lost, as the page does: resumes, and resends what was not accepted.
+    pub fn reopen(&mut self, port: u16, face: &str, lines: &str) {
+        self.socket = dial(port, face, lines);
+        self.attach();
+        let mut message = vec![1];
+        message.extend_from_slice(&self.accepted.to_le_bytes());
+        message.extend_from_slice(&self.unaccepted);
+        self.socket.send(&message);
+    }
+
+    fn attach(&mut self) {
+        let resume = self.offset.map(|offset| offset.to_string());
+        let wish = json!({
+            "type": "attach", "token": self.token, "resume": resume, "history": 1000,
+            "cols": 80, "rows": 24, "drive": true,
+        });
+        self.say(&wish);
+        while !self.step().is_some_and(|said| said["type"] == "attached") {}
+    }
+
+    pub fn say(&mut self, value: &Value) {
+        let mut message = vec![3];
+        message.extend_from_slice(value.to_string().as_bytes());
+        self.socket.send(&message);
+    }
+
+    /// Types.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let mut message = vec![1];
+        message.extend_from_slice(&self.typed.to_le_bytes());
+        message.extend_from_slice(bytes);
+        self.typed += bytes.len() as u64;
+        self.unaccepted.extend_from_slice(bytes);
+        self.socket.send(&message);
+    }
+
+    /// Takes one message; its JSON when it is some. Panics when the socket ends.
+    pub fn step(&mut self) -> Option<Value> {
+        self.try_step().expect("the WebSocket is open")
+    }
+
+    /// The same; an error when the socket ends.
+    pub fn try_step(&mut self) -> Result<Option<Value>, Option<u16>> {
+        let frame = self.socket.next().ok_or(None)?;
+        if frame.opcode == 8 {
+            return Err(frame.close_code());
+        }
+        let (kind, rest) = frame.bytes.split_first().unwrap();
+        let number = || u64::from_le_bytes(rest[..8].try_into().unwrap());
+        match kind {
+            1 => {
+                assert_eq!(Some(number()), self.offset, "output continues where it stopped");
+                self.output.extend_from_slice(&rest[8..]);
+                self.offset = Some(number() + rest[8..].len() as u64);
+                self.acknowledge();
+            }
+            2 => {
+                let flags = rest[8];
+                if flags & 1 != 0 {
+                    self.output.clear();
+                    self.restored.clear();
+                    self.restores += 1;
+                }
+                self.restored.extend_from_slice(&rest[13..]);
+                self.offset = Some(number());
+                self.acknowledge();
+            }
+            _ => {
+                let said: Value = serde_json::from_slice(rest).unwrap();
+                let upto = match said["type"].as_str().unwrap() {
+                    "accepted" => said["upto"].as_str(),
+                    "attached" => said["accepted"].as_str(),
+                    _ => None,
+                };
+                if let Some(upto) = upto {
+                    let upto: u64 = upto.parse().unwrap();
+                    assert!(
+                        upto >= self.accepted && upto <= self.typed,
+                        "{upto} of {}",
+                        self.typed
+                    );
+                    self.unaccepted.drain(..(upto - self.accepted) as usize);
+                    self.accepted = upto;
+                }
+                return Ok(Some(said));
+            }
+        }
+        Ok(None)
+    }
+
+    fn acknowledge(&mut self) {
+        let mut message = vec![2];
+        message.extend_from_slice(&self.offset.unwrap().to_le_bytes());
+        self.socket.send(&message);
+    }
+
+    /// Goes on until its output contains `text`.
+    pub fn until(&mut self, text: &str) {
+        while !contains(&self.output, text) {
+            self.step();
+        }
+    }
+}
+
+fn dial(port: u16, face: &str, lines: &str) -> Socket {
+    let path = format!("/ws?face={face}");
+    Socket::open(port, &path, "facemux.1", lines).unwrap_or_else(|a| panic!("{a:?}"))
+}
+
+pub fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|w| w == text.as_bytes())
+}

@@ -62,8 +62,8 @@ const EFFECTFUL: &[&str] =
     &["sys", "keeper", "daemon", "client", "cli", "frontend", "config", "main"];
 
 const NAMES: &[Name] = &[
-    // In web, one file turns the executor with it: a thread of its own would cost every byte a wake-up.
-    Name { path: &["mio"], only: &["daemon", "keeper", "frontend/web/reactor.rs"] },
+    // Web turns its executor with it: a polling thread of its own would cost every byte a wake-up.
+    Name { path: &["mio"], only: &["daemon", "keeper", "frontend/web"] },
     Name { path: &["nix"], only: &["sys"] },
     Name { path: &["libc"], only: &["sys"] },
     Name { path: &["smol"], only: &["frontend/web"] },

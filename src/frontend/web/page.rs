@@ -231,9 +231,10 @@ mod tests {
 
     #[test]
     fn messages_of_a_page_are_read() {
-        let message = json_message(
-            r#"{"type":"attach","token":"00ff","resume":"18446744073709551615","history":9,"cols":80,"rows":24,"drive":true}"#,
-        );
+        let message = json_message(concat!(
+            r#"{"type":"attach","token":"00ff","resume":"18446744073709551615","history":9,"#,
+            r#""cols":80,"rows":24,"drive":true}"#
+        ));
         let Told::Attach(wish) = told(&message).unwrap() else { panic!() };
         assert_eq!((wish.token, wish.resume), (255, Some(Offset(u64::MAX))));
         let message = json_message(r##"{"type":"report","foreground":"#ffeedd","cell":[8,16]}"##);

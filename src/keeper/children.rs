@@ -3,7 +3,7 @@
 //! The rule: a face's first process is a subreaper and stays unreaped after its death. Children that turn up then
 //! and that nobody knows are its orphans. Everything that dies is reaped; nothing that is not a face's is killed.
 
-use super::ending::{Ending, Look};
+use super::ending::{Ending, Kin, Look};
 use super::face::{Face, Life};
 use super::server::Server;
 use crate::sys::process::{self, Ended};
@@ -14,8 +14,14 @@ use crate::wire::keeper::{Exit, FromKeeper};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+/// A look at all processes is followed by a rest of so many times its length, so that a burst of ends is looked at
+/// together and a face that forks without end costs a quarter of a core at most.
+const REST: u32 = 3;
+/// The longest rest.
+const REST_MAX: Duration = Duration::from_millis(100);
+
 impl Server {
-    /// After SIGCHLD: takes note of every death, and looks at what is left of faces that end.
+    /// After SIGCHLD: takes note of every death; what is left of faces that end is to be looked at.
     pub(super) fn handle_children(&mut self, now: Instant) {
         // A dead first process hides those behind it from waitid(2); then /proc shows them all.
         while !self.faces.values_mut().any(|f| f.ending().is_some_and(|e| e.first.is_some())) {
@@ -28,11 +34,19 @@ impl Server {
                 }
             }
         }
-        self.look(now);
+        self.look_wanted = true;
     }
 
     /// Looks at faces that end, and for them at all processes.
     pub(super) fn look(&mut self, now: Instant) {
+        self.look_wanted = false;
+        let begun = Instant::now();
+        self.look_until_calm(now);
+        let done = Instant::now();
+        self.look_not_before = done + ((done - begun) * REST).min(REST_MAX);
+    }
+
+    fn look_until_calm(&mut self, now: Instant) {
         let mut again = true;
         while again {
             if !self.faces.values().any(|f| matches!(f.life, Life::Ending(_))) {
@@ -54,16 +68,27 @@ impl Server {
         }
     }
 
-    /// The earliest time at which a face that ends is to be looked at.
-    pub(super) fn look_at(&mut self) -> Option<Instant> {
-        self.faces.values_mut().filter_map(|f| f.ending().map(|e| e.deadline())).min()
+    /// The earliest time at which faces that end are to be looked at.
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        let deadline = |face: &Face| match &face.life {
+            Life::Ending(_) if self.look_wanted => Some(self.look_not_before),
+            Life::Ending(ending) => Some(ending.deadline().max(self.look_not_before)),
+            Life::Running | Life::Gone { .. } => None,
+        };
+        self.faces.values().filter_map(deadline).min()
     }
 
     fn note_deaths(&mut self, now: Instant, processes: &[ProcessStat]) {
         let ours = std::process::id();
-        for dead in processes.iter().filter(|p| p.parent == ours && p.is_dead()) {
-            if let Ok(Some(ended)) = process::peek_end(dead.pid) {
-                self.handle_death(now, dead.pid, ended);
+        let listed = processes.iter().filter(|p| p.parent == ours && p.is_dead()).map(|p| p.pid);
+        // A first process that died while the list was read: its orphans may stand in it as our children.
+        let first = self.faces.values().filter(|f| f.lives()).map(|f| f.pid);
+        let mut dead: Vec<u32> = listed.chain(first).collect();
+        dead.sort_unstable();
+        dead.dedup();
+        for pid in dead {
+            if let Ok(Some(ended)) = process::peek_end(pid) {
+                self.handle_death(now, pid, ended);
             }
         }
     }
@@ -116,27 +141,51 @@ impl Server {
             || self.faces.values().any(|f| (f.pid == pid && f.lives()) || f.adopted.contains(&pid))
     }
 
-    /// The face whose orphan a new child is: among those whose first process is dead the one whose session it is
-    /// in, or whose environment it has, or the only one left to choose.
+    /// The face whose orphan a new child is: the one whose session it is in, or whose environment it has, or one
+    /// whose first process is dead; of those rather one that leaves nothing behind.
     fn parent_face(&self, child: &ProcessStat) -> Option<FaceId> {
-        let bereft: Vec<&Face> = self
-            .faces
-            .values()
-            .filter(|f| matches!(&f.life, Life::Ending(ending) if ending.first.is_some()))
-            .collect();
-        if let [only] = bereft[..] {
-            return Some(only.id);
-        }
-        if let Some(face) = bereft.iter().find(|f| f.pid == child.session) {
+        let living = || self.faces.values().filter(|f| f.lives());
+        if let Some(face) = living().find(|f| f.pid == child.session) {
             return Some(face.id);
         }
-        let named = procfs::environment_value(child.pid, "FACE_ID").and_then(|id| id.parse().ok());
-        let by_name = bereft.iter().find(|f| named == Some(f.id.0));
-        by_name.or(bereft.first()).map(|f| f.id)
+        let bereft: Vec<&Face> = living()
+            .filter(|f| matches!(&f.life, Life::Ending(ending) if ending.first.is_some()))
+            .collect();
+        let named =
+            || procfs::environment_value(child.pid, "FACE_ID").and_then(|id| id.parse().ok());
+        let chosen = match bereft[..] {
+            [] => None,
+            [only] => Some(only),
+            _ => {
+                let named = named();
+                let by_name = bereft.iter().find(|f| named == Some(f.id.0));
+                by_name
+                    .or_else(|| bereft.iter().find(|f| !f.keep_orphans))
+                    .or(bereft.first())
+                    .copied()
+            }
+        };
+        chosen.map(|f| f.id)
+    }
+
+    /// How to know an orphan of this face that comes while it is being killed.
+    fn kin(&self, id: FaceId) -> Kin {
+        let frontends = [&self.web, &self.ssh].into_iter().flatten();
+        let mut others = self.left_alone.clone();
+        others.extend(frontends.filter_map(|f| f.role.pid).chain(self.daemon.role.pid));
+        let mut sole = true;
+        for other in self.faces.values().filter(|f| f.id != id && f.lives()) {
+            others.insert(other.pid);
+            others.extend(&other.adopted);
+            sole &= !matches!(&other.life, Life::Ending(ending) if ending.first.is_some());
+        }
+        let session = self.faces.get(&id).map_or(0, |f| f.pid);
+        Kin { keeper: std::process::id(), others, session, sole }
     }
 
     /// Whether another look is due at once.
     fn look_at_face(&mut self, now: Instant, id: FaceId, processes: &[ProcessStat]) -> bool {
+        let kin = self.kin(id);
         let Some(face) = self.faces.get_mut(&id) else { return false };
         let Life::Ending(ending) = &mut face.life else { return false };
         let mut roots = Vec::new();
@@ -144,7 +193,7 @@ impl Server {
             roots.push(face.pid);
         }
         roots.extend(&face.adopted);
-        match ending.look(now, processes, &roots, face.keep_orphans) {
+        match ending.look(now, processes, &roots, &kin, face.keep_orphans) {
             Look::Left => return ending.deadline() <= now,
             Look::Clean => {}
             Look::GaveUp(pids) => {

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Entries of the list of what was ended with a face: a certificate names so many, the rest is only ended.
 const REAPED_MAX: usize = 64;
-/// Looks for newly forked processes before SIGKILL: each finds and stops what the last one missed.
-const STOP_ROUNDS_MAX: usize = 10;
+/// Rounds of stopping before SIGKILL: each finds and stops what the last one missed.
+const STOP_ROUNDS_MAX: usize = 20;
 /// After SIGKILL, the first look again; doubled each time up to `LOOK_AGAIN_MAX`. SIGCHLD usually comes first.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const LOOK_AGAIN_MAX: Duration = Duration::from_secs(1);
@@ -78,6 +78,7 @@ impl Ending {
         now: Instant,
         processes: &[ProcessStat],
         roots: &[u32],
+        kin: &Kin,
         keep_orphans: bool,
     ) -> Look {
         let first = roots.first().copied().filter(|_| self.first.is_none());
@@ -88,10 +89,14 @@ impl Ending {
             return self.clean_look(now, keep_orphans);
         }
         self.clean_looks = 0;
-        for process in &rest {
-            let known = self.reaped.iter().any(|(pid, _)| *pid == process.pid);
-            if !known && self.reaped.len() < REAPED_MAX && !keep_orphans {
-                self.reaped.push((process.pid, process.name.clone()));
+        for process in rest.iter().filter(|_| !keep_orphans) {
+            match self.reaped.iter().position(|(pid, _)| *pid == process.pid) {
+                // Seen between fork and exec it still had its parent's name.
+                Some(at) => self.reaped[at].1.clone_from(&process.name),
+                None if self.reaped.len() < REAPED_MAX => {
+                    self.reaped.push((process.pid, process.name.clone()))
+                }
+                None => {}
             }
         }
         if now < self.kill_at {
@@ -107,7 +112,7 @@ impl Ending {
         }
         let kill: Vec<u32> =
             if keep_orphans { first.into_iter().collect() } else { roots.to_vec() };
-        kill_trees(&kill, keep_orphans);
+        kill_trees(&kill, kin, keep_orphans);
         self.look_at = now + self.pause;
         self.pause = (self.pause * 2).min(LOOK_AGAIN_MAX);
         Look::Left
@@ -134,26 +139,65 @@ fn living<'a>(processes: &'a [ProcessStat], roots: &[u32]) -> Vec<&'a ProcessSta
     found
 }
 
-/// Stops everything under `roots` until no new process turns up, then kills it all: what forks faster than it is
-/// killed is stopped first. With `roots_only` their descendants are spared.
-fn kill_trees(roots: &[u32], roots_only: bool) {
-    let mut stopped = BTreeSet::new();
-    let mut processes = procfs::all();
+/// Kills everything of a face, also what forks faster than it can be listed.
+///
+/// Whole process groups go first, in one call that no fork escapes. The rest is stopped the moment it is read, round
+/// after round until none turns up, and then killed. With `first_only` its descendants are spared.
+fn kill_trees(roots: &[u32], kin: &Kin, first_only: bool) {
+    let own_session = process::session();
+    let mut tree: BTreeSet<u32> = roots.iter().copied().collect();
+    let mut stopped: Vec<ProcessStat> = Vec::new();
     for _ in 0..STOP_ROUNDS_MAX {
-        let fresh: Vec<_> = living(&processes, roots)
-            .into_iter()
-            .filter(|p| (!roots_only || roots.contains(&p.pid)) && stopped.insert(p.pid))
-            .collect();
-        if fresh.is_empty() {
+        let mut groups = BTreeSet::new();
+        let before = stopped.len();
+        procfs::each(|process| {
+            let root = roots.contains(&process.pid);
+            let mine =
+                root || (!first_only && (tree.contains(&process.parent) || kin.claims(&process)));
+            if !mine {
+                return;
+            }
+            tree.insert(process.pid);
+            if !first_only && process.session != own_session {
+                groups.insert(process.group);
+            }
+            if !process.is_dead()
+                && !stopped.iter().any(|s| s.pid == process.pid && s.started == process.started)
+            {
+                signal(&process, signals::STOP);
+                stopped.push(process);
+            }
+        });
+        for group in groups {
+            // Its members are all of this face: a session has no members from outside. None left is as good.
+            let _ = process::kill_group(group, signals::KILL);
+        }
+        if stopped.len() == before {
             break;
         }
-        for process in fresh {
-            signal(process, signals::STOP);
-        }
-        processes = procfs::all();
     }
-    for process in living(&processes, roots).iter().filter(|p| stopped.contains(&p.pid)) {
+    for process in &stopped {
         signal(process, signals::KILL);
+    }
+}
+
+/// How to know an orphan of a face that has just come to us.
+#[derive(Debug)]
+pub struct Kin {
+    /// Us.
+    pub keeper: u32,
+    /// Our children that are somebody else's.
+    pub others: BTreeSet<u32>,
+    /// The face's first process, whose session it made.
+    pub session: u32,
+    /// No other face's first process is dead: whatever comes is this face's.
+    pub sole: bool,
+}
+
+impl Kin {
+    fn claims(&self, process: &ProcessStat) -> bool {
+        let orphan = process.parent == self.keeper && !self.others.contains(&process.pid);
+        orphan && (self.sole || process.session == self.session)
     }
 }
 

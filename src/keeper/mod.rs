@@ -57,7 +57,7 @@ fn turn(mut server: Server, held: &Held) -> Result<(), SysError> {
                 watch(&poll, fd, DAEMON, Interest::READABLE | Interest::WRITABLE)?;
             }
         }
-        let timeout = deadline(&mut server).map(|at| at.saturating_duration_since(now));
+        let timeout = deadline(&server).map(|at| at.saturating_duration_since(now));
         match poll.poll(&mut events, timeout) {
             Err(e) if e.kind() != std::io::ErrorKind::Interrupted => {
                 return Err(SysError::on("wait for", "events")(e));
@@ -80,21 +80,26 @@ fn turn(mut server: Server, held: &Held) -> Result<(), SysError> {
     Ok(())
 }
 
+/// Children are looked at once for all their signals: a face that forks without end must not keep us here.
 fn take_signals(server: &mut Server, held: &Held, now: Instant) {
+    let mut children = false;
     loop {
         match held.signals.next() {
-            Ok(Some((crate::sys::signals::CHILD, _))) => server.handle_children(now),
+            Ok(Some((crate::sys::signals::CHILD, _))) => children = true,
             Ok(Some((number, from))) => server.handle_signal(now, number, from),
-            Ok(None) => return,
+            Ok(None) => break,
             Err(e) => {
                 log::error!("signals cannot be read: {e}");
-                return;
+                break;
             }
         }
     }
+    if children {
+        server.handle_children(now);
+    }
 }
 
-fn deadline(server: &mut Server) -> Option<Instant> {
+fn deadline(server: &Server) -> Option<Instant> {
     let times = [server.start_at(), server.look_at(), server.advance_at(), server.send_at()];
     times.into_iter().flatten().min()
 }

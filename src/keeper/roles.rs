@@ -10,6 +10,7 @@ use crate::sys::ledger::{AccountFile, Ledger};
 use crate::sys::process::Ended;
 use crate::sys::{SysError, socket, spawn};
 use crate::wire::keeper::{Crash, FromKeeper, FrontendStart, Start};
+use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -100,17 +101,14 @@ impl Server {
     fn start_frontend(&mut self, now: Instant, frontend: &mut Frontend) -> Result<(), SysError> {
         let name = frontend.role.name;
         let (ours, theirs) = socket::seqpacket_pair()?;
-        let listener = frontend.listener.try_clone().map_err(SysError::on("copy", "a listener"))?;
-        let child = spawn::role(PROGRAM, "facemux", &[name], vec![listener, theirs])
-            .map_err(SysError::on("start", format!("the {name} frontend")))?;
-        frontend.role.started(child.id(), now);
+        let web = if name == "web" { Some(&*frontend) } else { self.web.as_ref() };
         let places = &self.config.places;
         let message = FrontendStart {
             socket: places.socket.display().to_string(),
             dir: places.dir.as_ref().map(|d| d.display().to_string()),
             state: places.state.display().to_string(),
             address: frontend.address.to_string(),
-            url: self.web.as_ref().map_or_else(|| self.url(frontend), |web| self.url(web)),
+            url: web.map(|web| self.url(web)).unwrap_or_default(),
             origins: self.config.origins.clone(),
             auth: self.config.auth.clone(),
             authorized_keys: self.config.authorized_keys.clone(),
@@ -120,11 +118,14 @@ impl Server {
             first: frontend.role.starts == 1,
         };
         let mut link = Link::new(ours);
+        // Before it starts, so that its first read finds them.
         let sent =
-            link.post(&message, vec![]).map_err(std::io::Error::other).and_then(|()| link.flush());
-        if let Err(e) = sent {
-            log::warn!("the {name} frontend did not take its settings: {e}");
-        }
+            link.post(&message, vec![]).map_err(io::Error::other).and_then(|()| link.flush());
+        sent.map_err(SysError::on("send settings to", format!("the {name} frontend")))?;
+        let listener = frontend.listener.try_clone().map_err(SysError::on("copy", "a listener"))?;
+        let child = spawn::role(PROGRAM, "facemux", &[name], vec![listener, theirs])
+            .map_err(SysError::on("start", format!("the {name} frontend")))?;
+        frontend.role.started(child.id(), now);
         frontend.link = Some(link);
         Ok(())
     }

@@ -50,6 +50,10 @@ pub struct Server {
     pub(super) phase: Phase,
     pub(super) oom: OomCount,
     pub(super) ready: Option<OwnedFd>,
+    /// A child died or came since the last look at all processes.
+    pub(super) look_wanted: bool,
+    /// The rest after the last one ends then.
+    pub(super) look_not_before: Instant,
     send_at: Option<Instant>,
 }
 
@@ -128,6 +132,8 @@ impl Server {
             phase: Phase::Running,
             oom: OomCount::find(),
             ready,
+            look_wanted: false,
+            look_not_before: now,
             send_at: None,
         })
     }

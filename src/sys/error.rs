@@ -24,9 +24,9 @@ impl SysError {
         move |source| SysError { operation, subject, source: source.into() }
     }
 
-    /// The error number, 0 when there is none.
+    /// The error number; EINVAL where the standard library refused before the kernel was asked (a NUL in a name).
     pub fn errno(&self) -> i32 {
-        self.source.raw_os_error().unwrap_or(0)
+        self.source.raw_os_error().unwrap_or(libc::EINVAL)
     }
 }
 

@@ -125,6 +125,11 @@ pub fn user() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
+/// Our session.
+pub fn session() -> u32 {
+    nix::unistd::getsid(None).map_or(0, |s| s.as_raw().cast_unsigned())
+}
+
 /// Makes a session of our own, without a terminal.
 ///
 /// # Errors

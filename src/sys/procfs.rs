@@ -2,9 +2,13 @@
 //!
 //! The kernel may lack /proc/PID/task/TID/children, so children are found by reading every process's parent.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
+
+/// Listings of /proc made for one answer at most.
+const LISTINGS_MAX: usize = 16;
 
 /// A process as /proc/PID/stat has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,10 +58,28 @@ pub fn stat(pid: u32) -> Option<ProcessStat> {
 }
 
 /// All processes there are, in no order; empty without /proc.
+///
+/// A listing is read in pieces and grows old while the entries are read: a process that forks and exits faster than
+/// that is never where the list says. So what is new is read until a listing has nothing new: then everything that
+/// lived at that listing was read. On a machine that never comes to rest the last of `LISTINGS_MAX` must do.
 pub fn all() -> Vec<ProcessStat> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter_map(stat).collect()
+    let mut found = Vec::new();
+    each(|process| found.push(process));
+    found
+}
+
+/// The same, each process given to `visit` the moment it was read.
+pub fn each(mut visit: impl FnMut(ProcessStat)) {
+    let mut known = BTreeSet::new();
+    for _ in 0..LISTINGS_MAX {
+        let Ok(entries) = fs::read_dir("/proc") else { return };
+        let pids = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        let fresh: Vec<u32> = pids.filter(|pid| known.insert(*pid)).collect();
+        if fresh.is_empty() {
+            break;
+        }
+        fresh.into_iter().filter_map(stat).for_each(&mut visit);
+    }
 }
 
 /// The descendants of `roots` among `processes`, the roots themselves not; parents stand before their children.

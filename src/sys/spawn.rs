@@ -126,11 +126,14 @@ fn occupy(fds: &[OwnedFd], end: RawFd) -> io::Result<Vec<OwnedFd>> {
 /// Default signal actions, empty signal mask, nothing but 0, 1 and 2 left open at exec.
 fn clean_child() {
     super::process::close_on_exec_from(3);
-    // SAFETY: sigset_t is plain data; these calls only touch this process's signal settings. Numbers that cannot
-    // be set (9, 19, the C library's own) are refused and change nothing.
+    // The C library's signal(3) refuses its own two (32 and 33), which may come to us ignored too.
+    let default_action = [0u64; 4];
+    // SAFETY: zeros are the kernel's struct for the default action, on every architecture at most these 32 bytes;
+    // the set has 8. Signals that cannot be set (9, 19) are refused and change nothing. sigset_t is plain data.
     unsafe {
         for signal in 1..=64 {
-            libc::signal(signal, libc::SIG_DFL);
+            let none = std::ptr::null_mut::<u64>();
+            libc::syscall(libc::SYS_rt_sigaction, signal, default_action.as_ptr(), none, 8);
         }
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);

@@ -232,8 +232,8 @@ pub struct FrontendStart {
     pub state: String,
     /// The address the listener is bound to.
     pub address: String,
-    /// How the outside reaches the web frontend, without a slash at the end: `https://faces.example.org`; the bound
-    /// address when nothing was said.
+    /// How the outside reaches the web frontend, without a slash at the end: `https://faces.example.org`; its bound
+    /// address when nothing was said, empty when it is off.
     pub url: String,
     /// Hosts and origins allowed besides our own.
     pub origins: Vec<String>,

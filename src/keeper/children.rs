@@ -3,7 +3,7 @@
 //! The rule: a face's first process is a subreaper and stays unreaped after its death. Children that turn up then
 //! and that nobody knows are its orphans. Everything that dies is reaped; nothing that is not a face's is killed.
 
-use super::ending::{Ending, Kin, Look};
+use super::ending::{self, Ending, Look, Prey};
 use super::face::{Face, Life};
 use super::server::Server;
 use crate::sys::process::{self, Ended};
@@ -24,7 +24,7 @@ impl Server {
     /// After SIGCHLD: takes note of every death; what is left of faces that end is to be looked at.
     pub(super) fn handle_children(&mut self, now: Instant) {
         // A dead first process hides those behind it from waitid(2); then /proc shows them all.
-        while !self.faces.values_mut().any(|f| f.ending().is_some_and(|e| e.first.is_some())) {
+        while !self.faces.values().any(Face::is_bereft) {
             match process::peek_any() {
                 Ok(Some((pid, ended))) => self.handle_death(now, pid, ended),
                 Ok(None) => break,
@@ -49,21 +49,33 @@ impl Server {
     fn look_until_calm(&mut self, now: Instant) {
         let mut again = true;
         while again {
-            if !self.faces.values().any(|f| matches!(f.life, Life::Ending(_))) {
-                return;
-            }
-            let processes = procfs::all();
-            self.note_deaths(now, &processes);
-            self.adopt(&processes);
+            // Only a listing that was begun after a face's first process was known to be dead can show that nothing
+            // is left of it.
+            let bereft: BTreeSet<FaceId> =
+                self.faces.values().filter(|f| f.is_bereft()).map(|f| f.id).collect();
             let ending: Vec<FaceId> = self
                 .faces
                 .values()
                 .filter(|f| matches!(f.life, Life::Ending(_)))
                 .map(|f| f.id)
                 .collect();
+            if ending.is_empty() {
+                return;
+            }
+            let processes = procfs::all();
+            self.note_deaths(now, &processes);
+            self.adopt(&processes);
             again = false;
+            let mut preys = Vec::new();
             for id in ending {
-                again |= self.look_at_face(now, id, &processes);
+                if bereft.contains(&id) != self.faces.get(&id).is_some_and(Face::is_bereft) {
+                    again = true;
+                } else if self.look_at_face(now, id, &processes, &mut again) {
+                    preys.extend(self.prey(id));
+                }
+            }
+            if !preys.is_empty() {
+                ending::kill(&mut preys);
             }
         }
     }
@@ -148,9 +160,7 @@ impl Server {
         if let Some(face) = living().find(|f| f.pid == child.session) {
             return Some(face.id);
         }
-        let bereft: Vec<&Face> = living()
-            .filter(|f| matches!(&f.life, Life::Ending(ending) if ending.first.is_some()))
-            .collect();
+        let bereft: Vec<&Face> = living().filter(|f| f.is_bereft()).collect();
         let named =
             || procfs::environment_value(child.pid, "FACE_ID").and_then(|id| id.parse().ok());
         let chosen = match bereft[..] {
@@ -168,8 +178,9 @@ impl Server {
         chosen.map(|f| f.id)
     }
 
-    /// How to know an orphan of this face that comes while it is being killed.
-    fn kin(&self, id: FaceId) -> Kin {
+    /// How to know what is of this face while it is being killed.
+    fn prey(&self, id: FaceId) -> Option<Prey> {
+        let face = self.faces.get(&id)?;
         let frontends = [&self.web, &self.ssh].into_iter().flatten();
         let mut others = self.left_alone.clone();
         others.extend(frontends.filter_map(|f| f.role.pid).chain(self.daemon.role.pid));
@@ -177,24 +188,29 @@ impl Server {
         for other in self.faces.values().filter(|f| f.id != id && f.lives()) {
             others.insert(other.pid);
             others.extend(&other.adopted);
-            sole &= !matches!(&other.life, Life::Ending(ending) if ending.first.is_some());
+            sole &= !other.is_bereft();
         }
-        let session = self.faces.get(&id).map_or(0, |f| f.pid);
-        Kin { keeper: std::process::id(), others, session, sole }
+        let mut tree = face.adopted.clone();
+        tree.insert(face.pid);
+        Some(Prey { first: face.pid, tree, others, sole, first_only: face.keep_orphans })
     }
 
-    /// Whether another look is due at once.
-    fn look_at_face(&mut self, now: Instant, id: FaceId, processes: &[ProcessStat]) -> bool {
-        let kin = self.kin(id);
+    /// Whether it is to be killed; `again` is set when another look is due at once.
+    fn look_at_face(
+        &mut self,
+        now: Instant,
+        id: FaceId,
+        processes: &[ProcessStat],
+        again: &mut bool,
+    ) -> bool {
         let Some(face) = self.faces.get_mut(&id) else { return false };
         let Life::Ending(ending) = &mut face.life else { return false };
-        let mut roots = Vec::new();
-        if ending.first.is_none() {
-            roots.push(face.pid);
-        }
-        roots.extend(&face.adopted);
-        match ending.look(now, processes, &roots, &kin, face.keep_orphans) {
-            Look::Left => return ending.deadline() <= now,
+        match ending.look(now, processes, face.pid, &face.adopted, face.keep_orphans) {
+            Look::Left => {
+                *again |= ending.deadline() <= now;
+                return false;
+            }
+            Look::Kill => return true,
             Look::Clean => {}
             Look::GaveUp(pids) => {
                 log::error!("face {id}: processes {pids:?} survived SIGKILL and are left alone")

@@ -40,6 +40,8 @@ pub struct Ending {
 pub enum Look {
     /// Something is left; look again at the deadline or the next SIGCHLD.
     Left,
+    /// Something is left that had its grace: it is to be killed.
+    Kill,
     /// Nothing is left but the first process, dead and unreaped.
     Clean,
     /// These cannot be ended; they are left to themselves.
@@ -71,25 +73,25 @@ impl Ending {
         self.look_at
     }
 
-    /// Looks at `processes`, does what is due, says what is left. `roots` are the first process while it lives and
-    /// the orphans that came to us.
+    /// Looks at `processes`, hangs up on what has not been, says what is left. `first` is the face's first process,
+    /// `adopted` are the orphans that came to us.
     pub fn look(
         &mut self,
         now: Instant,
         processes: &[ProcessStat],
-        roots: &[u32],
-        kin: &Kin,
+        first: u32,
+        adopted: &BTreeSet<u32>,
         keep_orphans: bool,
     ) -> Look {
-        let first = roots.first().copied().filter(|_| self.first.is_none());
-        let left = living(processes, roots);
-        let rest: Vec<&ProcessStat> =
-            left.iter().copied().filter(|p| Some(p.pid) != first).collect();
-        if self.first.is_some() && (rest.is_empty() || keep_orphans) {
+        // Dead and unreaped it still is the parent in a listing that was made while it died.
+        let roots: Vec<u32> = std::iter::once(first).chain(adopted.iter().copied()).collect();
+        let left = living(processes, &roots);
+        let rest = || left.iter().filter(|p| p.pid != first);
+        if self.first.is_some() && (rest().next().is_none() || keep_orphans) {
             return self.clean_look(now, keep_orphans);
         }
         self.clean_looks = 0;
-        for process in rest.iter().filter(|_| !keep_orphans) {
+        for process in rest().filter(|_| !keep_orphans) {
             match self.reaped.iter().position(|(pid, _)| *pid == process.pid) {
                 // Seen between fork and exec it still had its parent's name.
                 Some(at) => self.reaped[at].1.clone_from(&process.name),
@@ -108,14 +110,11 @@ impl Ending {
             return Look::Left;
         }
         if self.first.is_some() && now > self.kill_at + GIVE_UP {
-            return Look::GaveUp(rest.iter().map(|p| p.pid).collect());
+            return Look::GaveUp(rest().map(|p| p.pid).collect());
         }
-        let kill: Vec<u32> =
-            if keep_orphans { first.into_iter().collect() } else { roots.to_vec() };
-        kill_trees(&kill, kin, keep_orphans);
         self.look_at = now + self.pause;
         self.pause = (self.pause * 2).min(LOOK_AGAIN_MAX);
-        Look::Left
+        Look::Kill
     }
 
     /// A process that forks and exits between two entries of one listing can be missed by it; when anything was
@@ -139,26 +138,54 @@ fn living<'a>(processes: &'a [ProcessStat], roots: &[u32]) -> Vec<&'a ProcessSta
     found
 }
 
-/// Kills everything of a face, also what forks faster than it can be listed.
+/// A face to be killed: how its processes are known, also those that come while it is done.
+#[derive(Debug)]
+pub struct Prey {
+    /// Its first process, whose session it made.
+    pub first: u32,
+    /// What is known of it: its first process, the orphans that came to us; all that is found is added.
+    pub tree: BTreeSet<u32>,
+    /// Our children that are somebody else's.
+    pub others: BTreeSet<u32>,
+    /// No other face's first process is dead: whatever comes to us is this face's.
+    pub sole: bool,
+    /// Spare what descends from its first process.
+    pub first_only: bool,
+}
+
+impl Prey {
+    /// Whether this process is its; if so its children will be too.
+    fn claims(&mut self, process: &ProcessStat, keeper: u32) -> bool {
+        if self.first_only {
+            return process.pid == self.first;
+        }
+        let orphan = process.parent == keeper && !self.others.contains(&process.pid);
+        let mine = self.tree.contains(&process.pid)
+            || self.tree.contains(&process.parent)
+            || (orphan && (self.sole || process.session == self.first));
+        if mine {
+            self.tree.insert(process.pid);
+        }
+        mine
+    }
+}
+
+/// Kills everything of these faces, also what forks faster than it can be listed.
 ///
 /// Whole process groups go first, in one call that no fork escapes. The rest is stopped the moment it is read, round
-/// after round until none turns up, and then killed. With `first_only` its descendants are spared.
-fn kill_trees(roots: &[u32], kin: &Kin, first_only: bool) {
-    let own_session = process::session();
-    let mut tree: BTreeSet<u32> = roots.iter().copied().collect();
+/// after round until none turns up, and then killed.
+pub fn kill(preys: &mut [Prey]) {
+    let (keeper, own_session) = (std::process::id(), process::session());
     let mut stopped: Vec<ProcessStat> = Vec::new();
     for _ in 0..STOP_ROUNDS_MAX {
         let mut groups = BTreeSet::new();
         let before = stopped.len();
         procfs::each(|process| {
-            let root = roots.contains(&process.pid);
-            let mine =
-                root || (!first_only && (tree.contains(&process.parent) || kin.claims(&process)));
-            if !mine {
+            let Some(prey) = preys.iter_mut().find_map(|p| p.claims(&process, keeper).then_some(p))
+            else {
                 return;
-            }
-            tree.insert(process.pid);
-            if !first_only && process.session != own_session {
+            };
+            if !prey.first_only && process.session != own_session {
                 groups.insert(process.group);
             }
             if !process.is_dead()
@@ -169,7 +196,7 @@ fn kill_trees(roots: &[u32], kin: &Kin, first_only: bool) {
             }
         });
         for group in groups {
-            // Its members are all of this face: a session has no members from outside. None left is as good.
+            // Its members are all of one face: a session has no members from outside. None left is as good.
             let _ = process::kill_group(group, signals::KILL);
         }
         if stopped.len() == before {
@@ -178,26 +205,6 @@ fn kill_trees(roots: &[u32], kin: &Kin, first_only: bool) {
     }
     for process in &stopped {
         signal(process, signals::KILL);
-    }
-}
-
-/// How to know an orphan of a face that has just come to us.
-#[derive(Debug)]
-pub struct Kin {
-    /// Us.
-    pub keeper: u32,
-    /// Our children that are somebody else's.
-    pub others: BTreeSet<u32>,
-    /// The face's first process, whose session it made.
-    pub session: u32,
-    /// No other face's first process is dead: whatever comes is this face's.
-    pub sole: bool,
-}
-
-impl Kin {
-    fn claims(&self, process: &ProcessStat) -> bool {
-        let orphan = process.parent == self.keeper && !self.others.contains(&process.pid);
-        orphan && (self.sole || process.session == self.session)
     }
 }
 

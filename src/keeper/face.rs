@@ -64,6 +64,11 @@ impl Face {
         !matches!(self.life, Life::Gone { .. })
     }
 
+    /// Whether its first process is dead and unreaped: its orphans come to us.
+    pub fn is_bereft(&self) -> bool {
+        matches!(&self.life, Life::Ending(ending) if ending.first.is_some())
+    }
+
     /// Its end, while it is under way.
     pub fn ending(&mut self) -> Option<&mut Ending> {
         match &mut self.life {

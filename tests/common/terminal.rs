@@ -88,6 +88,14 @@ impl Terminal {
         }
     }
 
+    /// Reads for so long, whatever comes: where a program tells by the clock what belongs together.
+    pub fn pump_for(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.pump(until.saturating_duration_since(Instant::now()));
+        }
+    }
+
     /// The screen as text.
     pub fn screen(&self) -> String {
         self.screen.screen().contents()
@@ -124,6 +132,24 @@ impl Terminal {
         self.expect_that(&format!("{text:?} printed"), |t| {
             t.bytes[from..].windows(text.len()).any(|w| w == text.as_bytes())
         });
+    }
+
+    /// Reads, without looking at it, until the bytes so far are enough: fast, for much output.
+    #[track_caller]
+    pub fn collect_until(&mut self, patience: Duration, enough: impl Fn(&[u8]) -> bool) {
+        let deadline = Instant::now() + patience;
+        let mut bytes = [0; 65536];
+        while !enough(&self.bytes) {
+            assert!(Instant::now() < deadline, "only {} bytes came", self.bytes.len());
+            let mut watched = [Watched::new(self.master.as_fd(), true, false)];
+            poll::wait(&mut watched, Some(Duration::from_millis(50))).unwrap();
+            while let Ok(read @ 1..) = (&self.master).read(&mut bytes) {
+                self.bytes.extend_from_slice(&bytes[..read]);
+            }
+            if self.poll_end().is_some() {
+                break;
+            }
+        }
     }
 
     /// Waits until something holds.

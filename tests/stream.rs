@@ -1,0 +1,216 @@
+//! Much output: who reads gets every byte; who does not costs nothing and holds nobody back.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Server, eventually};
+use facemux::client::{Shown, Viewer};
+use facemux::units::Size;
+use facemux::wire::{Attach, Holder, ViewerNote};
+use sha2::{Digest, Sha256};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// Lines printed: 128 MB where the code is optimised, less where it is slow.
+const LINES: u64 = if cfg!(debug_assertions) { 1 << 17 } else { 1 << 21 };
+const LINE_BYTES: u64 = 64;
+/// Bytes the daemon may grow by while viewers do not read: its face's history fills meanwhile, and nothing else.
+const GROWTH_BYTES_MAX: u64 = 2 << 20;
+
+/// A face that prints `LINES` numbered lines when a key is typed, and then ends.
+fn printer(server: &Server) -> String {
+    let awk = format!(
+        "awk 'BEGIN {{ for (i = 0; i < {LINES}; i++) printf \"%0{}d\\n\", i }}'",
+        LINE_BYTES - 1
+    );
+    server.face(&format!("stty raw -echo; printf ready; head -c 1 >/dev/null; exec {awk}"))
+}
+
+/// The hash of what the printer prints.
+fn printed() -> String {
+    let mut hash = Sha256::new();
+    for line in 0..LINES {
+        hash.update(format!("{line:0width$}\n", width = LINE_BYTES as usize - 1));
+    }
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn ask(face: &str) -> Attach {
+    Attach {
+        face: face.into(),
+        drive: true,
+        detach_others: false,
+        size: Size::DEFAULT,
+        pixels: (0, 0),
+        follows_size: true,
+        history: 0,
+        token: 1,
+        resume: None,
+        detach_keys: Vec::new(),
+        window: 0,
+        holder: Holder::Client,
+        inside: Vec::new(),
+    }
+}
+
+/// A viewer on the socket.
+struct Reader {
+    socket: UnixStream,
+    viewer: Viewer,
+}
+
+impl Reader {
+    fn attach(server: &Server, face: &str) -> Reader {
+        let socket = UnixStream::connect(server.socket()).unwrap();
+        let mut reader = Reader { socket, viewer: Viewer::new(ask(face), None).unwrap() };
+        reader.flush();
+        reader
+    }
+
+    fn flush(&mut self) {
+        self.socket.write_all(self.viewer.unsent()).unwrap();
+        self.viewer.sent(self.viewer.unsent().len());
+    }
+
+    /// Reads until `each` says that it is enough.
+    fn read(&mut self, mut each: impl FnMut(Shown<'_>) -> bool) {
+        let mut bytes = vec![0; 65536];
+        loop {
+            while let Some(shown) = self.viewer.poll().unwrap() {
+                if each(shown) {
+                    return;
+                }
+            }
+            let read = self.socket.read(&mut bytes).unwrap();
+            assert!(read > 0, "the daemon closed the connection");
+            self.viewer.receive(&bytes[..read]);
+        }
+    }
+}
+
+#[test]
+fn a_viewer_that_reads_gets_every_byte() {
+    let server = Server::start();
+    let face = printer(&server);
+    server.shows(&face, "ready");
+    let mut reader = Reader::attach(&server, &face);
+    reader.read(|shown| matches!(shown, Shown::Restore { last: true, .. }));
+    assert_eq!(reader.viewer.type_input(b"\r"), 1);
+    reader.flush();
+    let (mut hash, mut total, mut restores) = (Sha256::new(), 0, 0);
+    reader.read(|shown| match shown {
+        Shown::Output { bytes, .. } => {
+            hash.update(bytes);
+            total += bytes.len() as u64;
+            false
+        }
+        Shown::Restore { .. } => {
+            restores += 1;
+            false
+        }
+        Shown::Note(ViewerNote::Ended { end }) => {
+            assert_eq!(end.code, 0, "{end:?}");
+            true
+        }
+        _ => false,
+    });
+    assert_eq!((total, restores), (LINES * LINE_BYTES, 0));
+    assert_eq!(hex(&hash.finalize()), printed());
+}
+
+#[test]
+fn a_terminal_that_reads_gets_every_byte() {
+    let server = Server::start();
+    let face = printer(&server);
+    server.shows(&face, "ready");
+    let mut terminal = server.terminal(&["attach", &face]);
+    terminal.expect("ready");
+    terminal.type_text("\r");
+    let expected = (LINES * LINE_BYTES) as usize;
+    terminal.collect_until(Duration::from_secs(120), |bytes| bytes.len() > expected);
+    assert_eq!(terminal.wait(), 0);
+    let first = format!("{:0width$}\n", 0, width = LINE_BYTES as usize - 1);
+    let start = find(&terminal.bytes, first.as_bytes()).unwrap();
+    let bytes = &terminal.bytes[start..start + expected];
+    assert_eq!(hex(&Sha256::digest(bytes)), printed());
+    terminal.assert_as_before();
+}
+
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    bytes.windows(needle.len()).position(|window| window == needle)
+}
+
+#[test]
+fn a_viewer_that_does_not_read_holds_nobody_back_and_costs_no_memory() {
+    let server = Server::start();
+    let daemon = server.role_pid("daemon");
+    let face = printer(&server);
+    server.shows(&face, "ready");
+    let mut reader = Reader::attach(&server, &face);
+    reader.read(|shown| matches!(shown, Shown::Restore { last: true, .. }));
+    let mut terminal = server.terminal(&["attach", &face]);
+    terminal.expect("ready");
+    let before = private_bytes(daemon);
+    let start = Instant::now();
+    server.run(&["send", &face, "--keys", "Enter"]).answer();
+    // Neither the one nor the other reads from here on.
+    let mut most = 0;
+    eventually_within("the face has ended", Duration::from_secs(240), || {
+        most = private_bytes(daemon).max(most);
+        server.run(&["info", &face]).out.contains("ended").then_some(())
+    });
+    eprintln!("{} MB in {:?}", LINES * LINE_BYTES >> 20, start.elapsed());
+    let growth = most.saturating_sub(before);
+    assert!(growth <= GROWTH_BYTES_MAX, "the daemon grew by {growth} bytes");
+    // Reading at last, both get the end: the last line, by a restore.
+    let last = format!("{:0width$}", LINES - 1, width = LINE_BYTES as usize - 1);
+    terminal.expect(&last);
+    assert_eq!(terminal.wait(), 0);
+    let mut tail = Vec::new();
+    reader.read(|shown| match shown {
+        Shown::Output { bytes, .. } | Shown::Restore { bytes, .. } => {
+            tail.extend_from_slice(bytes);
+            false
+        }
+        Shown::Note(ViewerNote::Ended { .. }) => true,
+        _ => false,
+    });
+    assert!(find(&tail, last.as_bytes()).is_some());
+}
+
+/// As `eventually`, for what takes long.
+fn eventually_within<T>(what: &str, patience: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Bytes a process has to itself, in memory.
+fn private_bytes(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    let fields = ["Private_Clean:", "Private_Dirty:"];
+    let lines = text.lines().filter(|line| fields.iter().any(|field| line.starts_with(field)));
+    let kib = lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.sum::<u64>() * 1024
+}
+
+#[test]
+fn a_reader_after_the_end_is_told_of_it() {
+    let server = Server::start();
+    let face = server.face("exit 9");
+    eventually("it has ended", || server.run(&["info", &face]).out.contains("ended").then_some(()));
+    server.run(&["attach", &face]).refused(4, &["has ended", "9"]);
+    let mut reader = Reader::attach(&server, &face);
+    reader.read(|shown| matches!(shown, Shown::Refused(_)));
+}

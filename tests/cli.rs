@@ -164,3 +164,184 @@ fn an_unknown_face_is_exit_4_and_never_another_one() {
     }
     assert!(server.run(&["ls"]).answer().contains("cat"));
 }
+
+#[test]
+fn many_that_start_a_server_at_once_start_one() {
+    let dir = Dir::new();
+    let starts: Vec<_> =
+        (0..6).map(|_| dir.command(&["new", "-d", "--", "sleep", "60"])).map(piped).collect();
+    let mut ids: Vec<u64> = starts
+        .into_iter()
+        .map(|child| common::Ran::of(child.wait_with_output().unwrap()).answer())
+        .map(|id| id.parse().unwrap())
+        .collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
+    let keepers = common::keepers(&dir);
+    assert_eq!(keepers.len(), 1, "{keepers:?}");
+    // It is nobody's child but init's, leads its own session, and stands in the way of no directory.
+    let stat = facemux::sys::procfs::stat(keepers[0]).unwrap();
+    assert_eq!(stat.session, keepers[0]);
+    assert_eq!(
+        std::fs::read_link(format!("/proc/{}/cwd", keepers[0])).unwrap().to_str(),
+        Some("/")
+    );
+    facemux::sys::process::kill(keepers[0], 15).unwrap();
+    common::eventually("the server has ended", || common::keepers(&dir).is_empty().then_some(()));
+}
+
+fn piped(mut command: std::process::Command) -> std::process::Child {
+    let out = std::process::Stdio::piped;
+    command.stdout(out()).stderr(out()).spawn().unwrap()
+}
+
+#[test]
+fn a_face_gets_the_caller_s_environment_and_directory_and_none_of_another_face_s() {
+    let server = Server::start();
+    let mut new = server.dir.command(&["new", "-d", "--cwd", "/usr", "--env", "EXTRA=1 2", "--"]);
+    new.args(["/bin/sh", "-c", "env; pwd; exec cat"]);
+    new.env("MINE", "yes").env("FACE_ID", "77").env("FACEMUX_TOKEN", "secret").env("LINES", "9");
+    let face = common::Ran::of(new.output().unwrap()).answer();
+    let screen = server.shows(&face, "/usr");
+    for line in
+        ["MINE=yes", "EXTRA=1 2", "TERM=xterm-256color", "TERM_PROGRAM=facemux", "FACE_KIND=cli"]
+    {
+        assert!(screen.contains(line), "{line} is not in\n{screen}");
+    }
+    assert!(screen.contains(&format!("FACE_ID={face}\n")), "{screen}");
+    assert!(screen.contains(&format!("FACE_KEY=live:{face}\n")), "{screen}");
+    assert!(!screen.contains("secret") && !screen.contains("LINES"), "{screen}");
+}
+
+#[test]
+fn send_types_text_keys_and_pastes() {
+    let server = Server::start();
+    let face = server.face("stty raw -echo; printf ready; exec od -An -tx1 -v -w1");
+    server.shows(&face, "ready");
+    server.run(&["send", &face, "ab", "--keys", "Up", "C-c", "M-x", "Enter"]).answer();
+    let screen = server.shows(&face, "0d");
+    let hex: Vec<&str> = screen.split_whitespace().skip(1).collect();
+    assert_eq!(hex, ["61", "62", "1b", "5b", "41", "03", "1b", "78", "0d"], "{screen}");
+    server.run(&["send", &face, "--keys", "NoSuchKey"]).refused(2, &["NoSuchKey"]);
+    let mut paste = server.dir.command(&["send", &face, "--paste", "-", "--submit"]);
+    let mut child = paste.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"zz").unwrap();
+    assert!(child.wait().unwrap().success());
+    common::eventually("the paste and its Enter", || {
+        let screen = server.snap(&face);
+        let hex: Vec<&str> = screen.split_whitespace().collect();
+        hex.ends_with(&["7a", "7a", "0d"]).then_some(())
+    });
+}
+
+#[test]
+fn wait_waits_for_text_idleness_prompts_and_the_end() {
+    let server = Server::start();
+    let face = server.face("PS1='ready> ' exec sh -i");
+    server.run(&["wait", &face, "--until", "text=^ready>$", "--timeout", "20s"]).answer();
+    server.run(&["wait", &face, "--until", "prompt", "--timeout", "20s"]).answer();
+    let start = std::time::Instant::now();
+    server.run(&["wait", &face, "--until", "text=never", "--timeout", "300ms"]).refused(124, &[]);
+    assert!(start.elapsed() >= std::time::Duration::from_millis(300));
+    server
+        .run(&["send", &face, "for i in 1 2 3 4 5; do echo $i; sleep 0.1; done; echo over"])
+        .answer();
+    server.run(&["send", &face, "--submit"]).answer();
+    server.run(&["wait", &face, "--until", "idle=400ms", "--timeout", "20s"]).answer();
+    assert!(server.snap(&face).contains("\nover"));
+    let start = std::time::Instant::now();
+    server.run(&["send", &face, "sleep 1; exit 3", "--submit"]).answer();
+    server.run(&["wait", &face, "--until", "exit", "--timeout", "20s"]).answer();
+    assert!(start.elapsed() >= std::time::Duration::from_secs(1));
+    server.run(&["wait", &face, "--until", "exit"]).answer();
+    server.run(&["wait", &face, "--until", "prompt"]).refused(4, &["ended"]);
+}
+
+#[test]
+fn kill_says_what_it_reaped_and_is_refused_for_the_dead() {
+    let server = Server::start();
+    // A daemon of the old kind: a session of its own, its parent gone.
+    let face =
+        server.face("setsid sh -c 'trap \"\" HUP; sleep 1000' & sleep 0.2; echo up; exec cat");
+    server.shows(&face, "up");
+    let said = server.run(&["kill", &face]).answer();
+    assert!(said.contains(&format!("face {face} ended")) && said.contains("(sleep)"), "{said}");
+    server.run(&["kill", &face]).refused(4, &["ended"]);
+    server.run(&["send", &face, "x"]).refused(4, &["ended"]);
+    let table = server.run(&["ls", "--all"]).answer();
+    assert!(table.contains("ended") && table.contains("killed"), "{table}");
+    let json: serde_json::Value =
+        serde_json::from_str(&server.run(&["ls", "--all", "--json"]).answer()).unwrap();
+    assert_eq!(json[0]["state"], "ended");
+    assert_eq!(json[0]["end"]["cause"], "killed");
+    assert_eq!(server.run(&["ls", "--json"]).answer(), "[]");
+}
+
+#[test]
+fn names_are_unique_among_the_living_and_work_as_ids() {
+    let server = Server::start();
+    let face = server.run(&["new", "-d", "--name", "build", "--", "cat"]).answer();
+    server.run(&["new", "-d", "--name", "build", "--", "cat"]).refused(2, &["build"]);
+    for bad in ["12", "a b", "", &"x".repeat(65), "a\x1bb"] {
+        if !bad.is_empty() {
+            server.run(&["rename", "build", bad]).refused(2, &[]);
+        }
+        server.run(&["new", "-d", "--name", bad, "--", "cat"]).refused(2, &[]);
+    }
+    server.run(&["rename", "build", "other"]).answer();
+    server.run(&["info", "build"]).refused(4, &["build"]);
+    for name in ["other", &face, &format!("live:{face}")] {
+        assert!(server.run(&["info", name]).answer().contains("other"));
+    }
+}
+
+#[test]
+fn what_cannot_be_started_ends_with_its_reason() {
+    let server = Server::start();
+    server.run(&["new", "-d", "--", "/no/such/program"]).refused(127, &["/no/such/program"]);
+    server.run(&["new", "-d", "--", "/etc/passwd"]).refused(126, &["/etc/passwd"]);
+    let table = server.run(&["ls", "--all"]).answer();
+    assert!(table.contains("/no/such/program"), "{table}");
+}
+
+#[test]
+fn a_full_house_is_exit_6_with_the_limit() {
+    let server = Server::with(&["--max-faces", "2"]);
+    server.face("exec cat");
+    server.face("exec cat");
+    server.run(&["new", "-d", "--", "cat"]).refused(6, &["2"]);
+}
+
+#[test]
+fn events_and_the_doctor_speak_json() {
+    let server = Server::start();
+    let mut events = server.dir.command(&["events", "--json"]);
+    let mut child = events.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let ids = std::sync::atomic::AtomicU32::new(0);
+    // A face now and then until the first event says that somebody listens.
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                server.face("echo hello; exit 3");
+                ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        });
+        let mut seen = Vec::new();
+        while !["created", "output", "ended"].iter().all(|e| seen.iter().any(|s| s == e)) {
+            let line = lines.next().unwrap().unwrap();
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert!(event["id"].is_u64(), "{line}");
+            seen.push(event["event"].as_str().unwrap().to_owned());
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let report: serde_json::Value =
+        serde_json::from_str(&server.run(&["doctor", "--json"]).answer()).unwrap();
+    assert_eq!(report["processes"]["keeper"], server.keeper_pid());
+    assert_eq!(report["processes"]["daemon"], server.role_pid("daemon"));
+    assert!(report["checks"].as_array().unwrap().iter().all(|check| check["finding"] != "bad"));
+}

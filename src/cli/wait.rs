@@ -17,7 +17,8 @@ pub(super) const VERB: Verb = Verb {
     help: "usage: facemux wait ID --until text=RE|idle=DURATION|prompt|exit [--timeout DURATION]
 
 Blocks until it holds:
-  text=RE        a line of the screen matches the regular expression
+  text=RE        the screen matches the regular expression; ^ and $ stand for the ends of a line,
+                 where there are no spaces
   idle=DURATION  nothing was printed for so long, counted from the start of the wait at the earliest
   prompt         a shell waits at its prompt, or a program waits for a key
   exit           the face has ended

@@ -233,3 +233,14 @@ pub fn children(parent: u32) -> Vec<u32> {
     let all = facemux::sys::procfs::all();
     all.into_iter().filter(|p| p.parent == parent && !p.is_dead()).map(|p| p.pid).collect()
 }
+
+/// The keepers whose world is a directory.
+pub fn keepers(dir: &Dir) -> Vec<u32> {
+    let read = |pid: u32, file: &str| {
+        let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let living = facemux::sys::procfs::all().into_iter().filter(|p| !p.is_dead());
+    let serving = living.map(|p| p.pid).filter(|pid| read(*pid, "cmdline").contains("\0serve\0"));
+    serving.filter(|pid| read(*pid, "environ").contains(dir.text())).collect()
+}

@@ -11,6 +11,10 @@ pub fn put(modes: &Modes, writer: &mut Writer) {
         let list: Vec<String> = private.iter().map(u16::to_string).collect();
         writer.send(&format!("\x1b[?{}h", list.join(";")));
     }
+    // DECKPAM: mode 66 says the same to fewer terminals.
+    if modes.app_keypad {
+        writer.send("\x1b=");
+    }
     if !modes.wrap {
         writer.send("\x1b[?7l");
     }
@@ -42,7 +46,6 @@ fn private(modes: &Modes) -> Vec<u16> {
         (5, modes.reverse_video),
         (12, modes.blink),
         (45, modes.reverse_wrap),
-        (66, modes.app_keypad),
         (9, modes.mouse == Mouse::X10),
         (1000, modes.mouse == Mouse::Vt200),
         (1002, modes.mouse == Mouse::Drag),
@@ -74,6 +77,9 @@ pub fn undo(screen: &Screen) -> Vec<u8> {
     if !numbers.is_empty() {
         let list: Vec<String> = numbers.iter().map(u16::to_string).collect();
         out.push_str(&format!("\x1b[?{}l", list.join(";")));
+    }
+    if modes.app_keypad {
+        out.push_str("\x1b>");
     }
     if modes.modify_other_keys != 0 {
         out.push_str("\x1b[>4m");

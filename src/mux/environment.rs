@@ -1,4 +1,4 @@
-//! The environment of a face's program: the caller's, less what must not go down, plus what CONTRACT promises.
+//! The environment of a face's program: the caller's, less what must not go down, plus what facemux(1) promises.
 
 use super::meta::Meta;
 use crate::units::FaceId;

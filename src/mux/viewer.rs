@@ -108,7 +108,7 @@ impl Viewer {
     }
 }
 
-/// A name a face may have: CONTRACT's letters, not a number.
+/// A name a face may have: letters, digits, `._-`, not a number.
 pub(super) fn valid_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= crate::limits::NAME_BYTES_MAX

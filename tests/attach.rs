@@ -420,3 +420,73 @@ fn idle_views_do_not_wake() {
         assert_eq!(status(), calm, "the client woke");
     }
 }
+
+#[test]
+fn history_comes_before_the_screen_when_it_is_asked_for() {
+    let server = Server::start();
+    let face = server.face("for i in $(seq 1 100); do echo line $i; done; exec cat");
+    server.shows(&face, "line 100");
+    for way in WAYS {
+        let mut arguments = vec!["--history", "50"];
+        arguments.extend(way);
+        let mut terminal = attach(&server, &face, &arguments);
+        terminal.expect("line 100");
+        let all = terminal.scrollback();
+        assert!(all.contains("line 40\n") && !all.contains("line 20\n"), "{all}");
+        terminal.type_text(DETACH);
+        assert_eq!(terminal.wait(), 0);
+        let mut terminal = attach(&server, &face, way);
+        terminal.expect("line 100");
+        assert!(!terminal.scrollback().contains("line 70\n"));
+    }
+}
+
+#[test]
+fn in_the_alternate_screen_what_stood_there_is_back_afterwards() {
+    let server = Server::start();
+    let face = server.face("echo inside; exec cat");
+    for way in WAYS {
+        let flags = [&["--alt"], way].concat().join(" ");
+        let script = format!("echo before; {FACEMUX} attach {face} {flags}; echo after");
+        let mut terminal = shell(&server, &script);
+        terminal.expect("inside");
+        assert!(!terminal.screen().contains("before"));
+        terminal.type_text(DETACH);
+        terminal.wait();
+        terminal.expect("after");
+        let screen = terminal.screen();
+        assert!(screen.starts_with("before\n[detached from face"), "{way:?}: {screen}");
+        assert!(!screen.contains("inside"), "{screen}");
+        terminal.assert_as_before();
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_view_and_not_the_face() {
+    let server = Server::start();
+    let face = server.face("echo here; exec cat");
+    for way in WAYS {
+        let mut terminal = attach(&server, &face, way);
+        terminal.expect("here");
+        terminal.hang_up();
+        eventually("nobody watches", || {
+            server.run(&["info", &face]).out.contains("viewers       0").then_some(())
+        });
+        assert!(server.run(&["info", &face]).answer().contains("running"));
+    }
+}
+
+#[test]
+fn a_line_that_line_mode_would_cut_is_refused_with_a_bell() {
+    let server = Server::start();
+    for way in WAYS {
+        let face = server.face("stty -echo; echo here; exec cat");
+        let mut terminal = attach(&server, &face, way);
+        terminal.expect("here");
+        terminal.type_bytes(&[b'x'; 6000]);
+        terminal.expect_bytes(0, "\x07");
+        // It goes on for what is short enough.
+        terminal.type_text("\rstill alive\r");
+        terminal.expect("still alive");
+    }
+}

@@ -345,3 +345,15 @@ fn events_and_the_doctor_speak_json() {
     assert_eq!(report["processes"]["daemon"], server.role_pid("daemon"));
     assert!(report["checks"].as_array().unwrap().iter().all(|check| check["finding"] != "bad"));
 }
+
+#[test]
+fn a_socket_that_a_killed_server_left_is_no_obstacle() {
+    let dir = Dir::new();
+    drop(UnixListener::bind(dir.path().join("sock")).unwrap());
+    dir.run(&["ls"]).refused(3, &["no server runs"]);
+    let report = dir.run(&["doctor"]);
+    assert!(report.code == 0 && report.out.contains("left its socket"), "{report:?}");
+    dir.run(&["new", "-d", "--", "cat"]).answer();
+    assert_eq!(dir.run(&["ls"]).answer().lines().count(), 2);
+    facemux::sys::process::kill(common::keepers(&dir)[0], 15).unwrap();
+}

@@ -81,7 +81,8 @@ impl Input {
         if line_mode && longest > LINE_BYTES_MAX {
             return Err(InputError::LineTooLong(longest));
         }
-        self.line = line;
+        // Beyond that without line mode: no line is being kept, so none is open.
+        self.line = if longest > LINE_BYTES_MAX { 0 } else { line };
         self.append(bytes);
         let replied = header.commit().replied;
         header.set_commit(Commit { accepted: self.accepted, replied, token, upto });
@@ -126,14 +127,19 @@ impl Input {
     }
 }
 
-/// The longest line that `bytes` make after `held` bytes of an open one, and how long the open one is then. Only a
-/// line end counts: what erases or ends a line otherwise is the program's to set.
+/// The longest line, without its end, that `bytes` make after `held` bytes of an open one, and how long the open one
+/// is then. Only a line end counts: what erases or ends a line otherwise is the program's to set. The kernel has
+/// room for an end behind a full line, so an end alone never makes one too long.
 fn longest_line(held: u64, bytes: &[u8]) -> (u64, u64) {
-    let (mut line, mut longest) = (held, held);
+    let (mut line, mut longest) = (held, 0);
     for part in bytes.split_inclusive(|&b| b == b'\n' || b == b'\r') {
-        line += part.len() as u64;
-        longest = longest.max(line);
-        if part.ends_with(b"\n") || part.ends_with(b"\r") {
+        let ends = part.ends_with(b"\n") || part.ends_with(b"\r");
+        let text = part.len() as u64 - u64::from(ends);
+        line += text;
+        if text > 0 {
+            longest = longest.max(line);
+        }
+        if ends {
             line = 0;
         }
     }
@@ -181,5 +187,16 @@ mod tests {
         );
         input.accept(&mut header, &long, 0, 0, false).unwrap();
         assert!(!Input::new(Box::new(vec![0; 64]), &header).line_mode_matters(b"short\r"));
+        assert!(!input.line_mode_matters(b"short\r"), "a raw program's keys count as an open line");
+    }
+
+    #[test]
+    fn a_full_line_can_always_be_ended() {
+        let (mut header, mut input) = fresh();
+        input.accept(&mut header, &[b'x'; 4095], 0, 0, true).unwrap();
+        assert!(input.line_mode_matters(b"x"));
+        assert!(!input.line_mode_matters(b"\rnext"));
+        input.accept(&mut header, b"\r", 0, 0, true).unwrap();
+        assert!(!input.line_mode_matters(b"next"));
     }
 }

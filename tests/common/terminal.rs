@@ -189,6 +189,15 @@ impl Terminal {
         self.ended
     }
 
+    /// Closes the terminal, as a window's close button does, and waits for the program's end.
+    #[track_caller]
+    pub fn hang_up(mut self) {
+        let nowhere = File::open("/dev/null").unwrap();
+        self.slave = nowhere.try_clone().unwrap();
+        self.master = nowhere;
+        eventually("the program has ended", || self.poll_end());
+    }
+
     /// The settings now.
     pub fn settings(&self) -> Termios {
         Termios::of(&self.slave).unwrap()

@@ -310,7 +310,8 @@ fn only_a_page_of_this_server_opens_a_websocket_or_changes_anything() {
             assert_eq!(answer.status, 403);
         }
         let post = format!(
-            "POST /api/v1/faces/{face}/resize HTTP/1.1\r\n{lines}X-Facemux: 1\r\nContent-Length: 21\r\n\r\n{{\"cols\":80,\"rows\":24}}"
+            "POST /api/v1/faces/{face}/resize HTTP/1.1\r\n{lines}X-Facemux: 1\r\nContent-Length: 21\r\n\r\n\
+             {{\"cols\":80,\"rows\":24}}"
         );
         let answer = raw(port, post.as_bytes());
         assert_eq!(
@@ -428,6 +429,61 @@ fn a_stock_ttyd_client_types_and_sees() {
     assert_eq!(client.closed(), Some(1000));
     assert_eq!(Socket::open(web.port, "/ws", "tty", "").err().unwrap().status, 400);
     assert_eq!(Socket::open(web.port, &path, "chat", "").err().unwrap().status, 400);
+}
+
+#[test]
+fn a_ttyd_client_reads_all_of_a_flood_also_after_a_pause() {
+    let web = Web::start("none");
+    let face = web.server.face("read line; seq 1 100000; read line; seq 100001 200000; exec cat");
+    let mut client = Socket::open(web.port, &format!("/ws?face={face}"), "tty", "").ok().unwrap();
+    client.frame(0x81, br#"{"AuthToken":"","columns":80,"rows":24}"#);
+    let until = |client: &mut Socket, text: &str| {
+        let mut tail = Vec::new();
+        while !contains(&tail, text) {
+            let frame = client.next().expect("open");
+            if frame.bytes[0] == b'0' {
+                tail.drain(..tail.len().saturating_sub(1000));
+                tail.extend_from_slice(&frame.bytes[1..]);
+            }
+        }
+    };
+    client.send(b"0\r");
+    until(&mut client, "100000");
+    client.send(b"2");
+    client.send(b"0\r");
+    eventually("the face printed on without its client", || {
+        web.server.snap(&face).contains("200000").then_some(())
+    });
+    client.send(b"3");
+    until(&mut client, "200000");
+}
+
+#[test]
+fn two_hundred_viewers_cost_the_daemon_next_to_nothing() {
+    let web = Web::start("none");
+    let face = web.server.face("read line; seq 1 20000; exec cat");
+    let mut first = Page::open(web.port, &face, "1", "");
+    let before = memory_kib(web.server.role_pid("daemon"));
+    let mut others: Vec<Page> = (0..200).map(|_| Page::open(web.port, &face, "2", "")).collect();
+    first.write(b"\r");
+    first.until("20000\r\n");
+    let grown = memory_kib(web.server.role_pid("daemon")).saturating_sub(before);
+    assert!(grown < 2048, "{grown} KiB for 200 viewers who do not read");
+    for page in &mut others {
+        while !contains(&[&page.restored[..], &page.output[..]].concat(), "20000") {
+            page.step();
+        }
+    }
+}
+
+/// What a process has for itself, in KiB.
+fn memory_kib(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    let kib = |name: &str| -> u64 {
+        let line = text.lines().find(|l| l.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    kib("Private_Clean:") + kib("Private_Dirty:")
 }
 
 #[test]

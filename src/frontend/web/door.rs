@@ -3,10 +3,10 @@
 //! Owns the socket and its talk. It never waits but in the reactor. A connection serves one visitor, whose rights it
 //! names first.
 
+use super::reactor::UnixStream;
 use super::reactor::{Reactor, Source, Way};
 use crate::client::{Incoming, Session, SessionError};
 use crate::wire::{Actor, Event, Refusal, Reply, Request};
-use mio::net::UnixStream;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 

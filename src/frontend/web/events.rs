@@ -6,11 +6,11 @@
 use super::access::Visitor;
 use super::door::{Door, DoorError};
 use super::reactor::Source;
+use super::reactor::TcpStream;
 use super::server::{EndingWatch, Server};
 use crate::client::json as wire_json;
 use crate::limits::{HEAD_MS_MAX, WS_PING_MS};
 use crate::wire::{Event, Reply, Request};
-use mio::net::TcpStream;
 use serde_json::json;
 use std::fmt::Write;
 use std::future::poll_fn;

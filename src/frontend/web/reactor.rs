@@ -4,6 +4,7 @@
 //! is no second thread: with one, every byte would cross a lock and a wake-up more. It sleeps until something is
 //! ready or the nearest deadline has come, for ever when there is none.
 
+pub use mio::net::{TcpListener, TcpStream, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
 use smol::LocalExecutor;

@@ -9,6 +9,7 @@ use super::dialect::{Dialect, Step};
 use super::door::{self, Door, DoorError};
 use super::figures;
 use super::reactor::{Sleep, Source, Way};
+use super::reactor::{TcpStream, UnixStream};
 use super::server::{EndingWatch, Server};
 use super::socket::{Heard, WebSocket};
 use crate::client::{Shown, Viewer};
@@ -16,7 +17,6 @@ use crate::limits::{HEAD_MS_MAX, WS_PING_MS, WS_UNSENT_BYTES_MAX};
 use crate::wire::{
     Actor, EndReport, FaceInfo, FaceState, Refusal, Reply, Request, Role, ViewerNote,
 };
-use mio::net::{TcpStream, UnixStream};
 use std::future::{Future, poll_fn};
 use std::io::{Read, Write};
 use std::pin::Pin;
@@ -234,17 +234,19 @@ impl Relay<'_> {
 
     /// One look at everything.
     fn turn(&mut self, cx: &mut Context<'_>) -> Moved {
-        let page = self.from_page(cx)?;
-        let door = self.reach_daemon(cx)? && (self.to_daemon(cx) | self.from_daemon(cx)?);
-        match self.socket.poll_send(cx) {
-            Poll::Ready(Err(_)) => return Err(None),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
+        let page = self.hear_page(cx)?;
+        let door = self.reach_daemon(cx)? && (self.tell_daemon(cx) | self.hear_daemon(cx)?);
+        let unsent = self.socket.unsent();
+        if let Poll::Ready(Err(_)) = self.socket.poll_send(cx) {
+            return Err(None);
         }
+        // What was held back for want of room here is looked at once more.
+        let sent = self.socket.unsent() < unsent;
         self.keep_alive(cx)?;
-        Ok(page | door)
+        Ok(page | door | sent)
     }
 
-    fn from_page(&mut self, cx: &mut Context<'_>) -> Moved {
+    fn hear_page(&mut self, cx: &mut Context<'_>) -> Moved {
         if !self.type_waiting() || self.socket.unsent() >= WS_UNSENT_BYTES_MAX {
             return Ok(false);
         }
@@ -318,7 +320,7 @@ impl Relay<'_> {
         self.pause = (self.pause * 2).min(RETRY_LAST);
     }
 
-    fn to_daemon(&mut self, cx: &mut Context<'_>) -> bool {
+    fn tell_daemon(&mut self, cx: &mut Context<'_>) -> bool {
         while !self.viewer.unsent().is_empty() {
             let Some(door) = &self.door else { return true };
             let viewer = &self.viewer;
@@ -334,7 +336,7 @@ impl Relay<'_> {
         false
     }
 
-    fn from_daemon(&mut self, cx: &mut Context<'_>) -> Moved {
+    fn hear_daemon(&mut self, cx: &mut Context<'_>) -> Moved {
         if self.dialect.is_paused() || self.socket.unsent() >= WS_UNSENT_BYTES_MAX {
             return Ok(false);
         }

@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::figures::Figures;
 use super::reactor::{Reactor, Source};
+use super::reactor::{TcpListener, UnixStream};
 use super::server::{self, Ending, Server};
 use crate::frontend::token::{Grant, Use};
 use crate::frontend::token_file::{TokenFile, TokenFileError, random};
@@ -13,7 +14,6 @@ use crate::sys::signals::{self, Signals};
 use crate::sys::{clock, process, socket};
 use crate::wire::keeper::{Auth, FrontendStart};
 use crate::wire::{Role, decode};
-use mio::net::{TcpListener, UnixStream};
 use smol::LocalExecutor;
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};

@@ -4,9 +4,9 @@
 //! the limits. Output is framed straight into the bytes to be sent, so it is copied once. Compression is never
 //! agreed to.
 
+use super::reactor::TcpStream;
 use super::reactor::{Source, Way};
 use crate::limits::{WS_IDLE_FRAMES_MAX, WS_MESSAGE_BYTES_MAX, WS_READ_BYTES};
-use mio::net::TcpStream;
 use std::io::{self, Read, Write};
 use std::task::{Context, Poll};
 use tungstenite::protocol::frame::CloseFrame;

@@ -1,7 +1,7 @@
 //! What a restore, a checkpoint and a resize must keep, on generated output cut anywhere.
 #![allow(clippy::unwrap_used)]
 
-use facemux::term::{Cursor, History, Line, Modes, Terminal, Unwatched};
+use facemux::term::{Cursor, History, Line, Modes, Style, Terminal, Unwatched};
 use facemux::units::Size;
 use proptest::prelude::*;
 
@@ -15,18 +15,26 @@ fn fresh(rows: u16, cols: u16) -> Terminal {
     Terminal::new(Size::new(rows, cols).unwrap(), History::new(Box::new(region), HISTORY_LINES))
 }
 
+/// A row's cells. A blank that is styled beyond its background can only be restored as a space.
+fn cells(line: &Line) -> Vec<String> {
+    let cell = |c: facemux::term::line::LineCellView<'_>| {
+        let erased = Style { bg: c.style.bg, ..Style::DEFAULT };
+        let text = if c.text.is_empty() && *c.style != erased { " " } else { c.text };
+        format!("{text}|{}|{:?}|{:?}", c.width, Style { link: 0, ..*c.style }, c.link)
+    };
+    line.cells().map(cell).collect()
+}
+
+type Shown = (Vec<(Vec<String>, bool)>, Cursor, Modes, String, bool);
+
 /// Everything that shows.
-fn shown(terminal: &Terminal) -> (Vec<Line>, Vec<Line>, Cursor, Modes, String, bool) {
-    let mut rows: Vec<Line> = (0..terminal.size().rows()).map(|y| terminal.row(y)).collect();
-    // A first row that continues what scrolled away has nothing to continue in a fresh terminal.
-    rows[0].wrapped = false;
-    let mut history = terminal.history_rows(usize::MAX);
-    if let Some(first) = history.first_mut() {
-        first.wrapped = false;
-    }
+fn shown(terminal: &Terminal) -> Shown {
+    let mut lines = terminal.history_rows(usize::MAX);
+    lines.extend((0..terminal.size().rows()).map(|y| terminal.row(y)));
+    // A first row that continues what is gone has nothing to continue in a fresh terminal.
+    lines[0].wrapped = false;
     (
-        rows,
-        history,
+        lines.iter().map(|line| (cells(line), line.wrapped)).collect(),
         terminal.cursor(),
         *terminal.modes(),
         terminal.title().to_owned(),

@@ -70,9 +70,10 @@ impl Screen {
         for (y, row) in window.rows.iter().take(rows).enumerate() {
             grid.put_row(y, &row.cells, row.wrapped);
         }
+        let last = if cols == self.cols { cols - 1 } else { cols };
         let page = &mut self.pages[MAIN];
         page.grid = grid;
-        page.x = window.x.min(cols - 1);
+        page.x = window.x.min(last);
         page.y = window.y.min(rows - 1);
         page.saved.y += shift;
     }
@@ -160,7 +161,7 @@ impl Screen {
         let height = window.rows.len();
         window.rows.extend(std::mem::take(&mut self.below));
         let old = std::mem::take(&mut window.rows);
-        let (mut y, mut x) = (0, window.x.min(cols - 1));
+        let (mut y, mut x) = (0, 0);
         let mut height_now = 0;
         let mut at = 0;
         while at < old.len() {
@@ -285,7 +286,9 @@ fn rewrap(
         at = pack::lay_row(&cells, at, end, cols, &mut row);
         let last = at >= cells.len();
         if cursor.is_some() && offset >= begin && (offset < at || last) && place.is_none() {
-            place = Some((rows.len(), (offset - begin).min(cols - 1)));
+            // At the end of a full row the next character still wraps.
+            let pending = last && offset == end && row.len() == cols;
+            place = Some((rows.len(), (offset - begin).min(cols - usize::from(!pending))));
         }
         let wrapped = !rows.is_empty() || line[0].wrapped;
         rows.push(LooseRow { cells: row.clone(), wrapped });

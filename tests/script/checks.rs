@@ -128,6 +128,7 @@ pub fn restore_goes_on(chance: &[u8]) {
         context()
     );
     assert_eq!(seen(&whole), seen(&rebuilt), "{shown_restore} of {}", context());
+    rebuilt.feed(&whole.unfinished(), &mut silent);
     let answers = play(&mut whole, &after, usize::MAX);
     let same_answers = play(&mut rebuilt, &after, 1);
     assert_eq!(seen(&whole), seen(&rebuilt), "went on after {shown_restore} of {}", context());

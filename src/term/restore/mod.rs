@@ -274,7 +274,7 @@ fn ending(screen: &Screen, writer: &mut Writer) {
     if let Some((at, _)) = printed {
         writer.go(y, at, top);
     }
-    pen(screen, writer);
+    pen(screen, printed.is_none() && !pending, writer);
     if screen.modes.insert {
         if let Some((_, cell)) = printed {
             // Printing it will insert it: it is taken out first.
@@ -320,11 +320,24 @@ fn charsets(screen: &Screen, writer: &mut Writer) {
     }
 }
 
-fn pen(screen: &Screen, writer: &mut Writer) {
+/// The pen. `may_move`: the cursor can be placed again afterwards.
+fn pen(screen: &Screen, may_move: bool, writer: &mut Writer) {
     let pen = &screen.pen;
     let mut style = pen.style();
     style.underline_color = pen.underline_color;
     style.attrs.set(super::style::Attrs::UNDERLINE_COLOR_RESET, pen.underline_color_reset);
     style.link = pen.link;
+    let stray = may_move && !pen.base.extended && pen.wants_extended();
+    let page = screen.page();
+    if !stray || page.saved.pen.extended || page.saved.charset != screen.charset {
+        return writer.exact_pen(&style, &screen.tables);
+    }
+    // DECRC took the flag from a pen that still has underline style or link: the same happens here.
+    style.underline = pen.underline;
     writer.exact_pen(&style, &screen.tables);
+    writer.send("\x1b8");
+    let base = |base| super::screen::pen::Pen { base, ..Default::default() }.style();
+    writer.step_pen(&base(page.saved.pen), &base(pen.base));
+    let top = if screen.modes.origin { page.top } else { 0 };
+    writer.go(page.y, page.x.min(screen.cols - 1), top);
 }

@@ -31,7 +31,7 @@ pub fn put_sgr(from: &Style, to: &Style, out: &mut Vec<u8>) {
 }
 
 /// The codes without going through a reset; None where that cannot be.
-fn codes(from: &Style, to: &Style) -> Option<String> {
+pub fn codes(from: &Style, to: &Style) -> Option<String> {
     let mut out = String::new();
     let mut put = |code: &str| {
         if !out.is_empty() {

@@ -1,6 +1,6 @@
 //! Writes rows of cells into a fresh screen, keeping track of that screen's cursor and pen.
 
-use super::sgr::put_sgr;
+use super::sgr::{codes, put_sgr};
 use crate::term::cell::Cell;
 use crate::term::style::{Attrs, Color, Style};
 use crate::term::tables::Tables;
@@ -20,6 +20,8 @@ pub struct Writer {
     feeds: usize,
     /// Style of the blank at the last row's end, when one column is left there.
     left_over: Option<Style>,
+    /// Nothing was written in the last row.
+    blank_row: bool,
 }
 
 impl Writer {
@@ -35,6 +37,7 @@ impl Writer {
             link: None,
             feeds: 0,
             left_over: None,
+            blank_row: true,
         }
     }
 
@@ -73,8 +76,10 @@ impl Writer {
             self.wrap(cells, tables);
         } else if end == 0 {
             self.left_over = None;
+            self.blank_row = true;
             return;
         }
+        self.blank_row = end == 0;
         self.flush_feeds();
         let mut x = self.x;
         while x < end {
@@ -100,13 +105,23 @@ impl Writer {
         let coloured = scrolls && style.bg != Color::Default;
         let wide = first.width() == 2;
         let fits = wide && self.left_over == Some(*style) && self.x + 1 == self.cols;
-        if !coloured && first.has_content() && first.width() > 0 && (self.x == self.cols || fits) {
+        if first.has_content() && first.width() > 0 && (self.x == self.cols || fits) {
             // Printing it wraps.
             self.y = (self.y + 1).min(self.rows - 1);
             self.x = 0;
+            if coloured {
+                // The row came in with its background: the rest of it is erased.
+                self.text(first, tables);
+                self.x = usize::from(first.width());
+                if self.x < self.cols {
+                    self.pen_blank(Color::Default);
+                    self.send("\x1b[K");
+                }
+            }
             return;
         }
         let full = self.x == self.cols;
+        let blank_row = self.blank_row;
         let restore = self.left_over.unwrap_or_default();
         self.pen_blank(Color::Default);
         if !full {
@@ -114,7 +129,11 @@ impl Writer {
             self.out.push(b' ');
         }
         self.out.push(b' ');
-        if !full {
+        if blank_row {
+            // The row before is blank: erased up to the cursor, which stays beyond its end.
+            self.out.pop();
+            self.send("\x1b[1K ");
+        } else if !full && self.rows > 1 {
             self.send(&format!("\x1b[A\x1b[{}G", self.cols));
             self.pen_blank(restore.bg);
             self.send("\x1b[X\x1b[B");
@@ -211,6 +230,14 @@ impl Writer {
             }
         }
         self.exact_pen(&to, tables);
+    }
+
+    /// From one pen to another by single attributes, without a reset.
+    pub fn step_pen(&mut self, from: &Style, to: &Style) {
+        if let Some(codes) = codes(from, to).filter(|codes| !codes.is_empty()) {
+            self.send(&format!("\x1b[{codes}m"));
+        }
+        self.style = *to;
     }
 
     /// The pen in every respect.

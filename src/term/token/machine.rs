@@ -111,7 +111,8 @@ impl Machine {
 
     /// Writes down the unfinished token.
     pub fn checkpoint(&self, out: &mut Vec<u8>) {
-        for n in [self.offset, self.start] {
+        let start = if self.state == State::Ground { self.offset } else { self.start };
+        for n in [self.offset, start] {
             out.extend_from_slice(&n.to_le_bytes());
         }
         out.push(u8::from(self.junk));
@@ -223,6 +224,8 @@ impl Machine {
     /// A character of more than one byte, in any state.
     fn character(&mut self, c: char, bytes: &[u8], span: Range<u64>, sink: &mut impl Sink) {
         match c {
+            // xterm.js drops byte order marks everywhere.
+            '\u{feff}' => {}
             '\u{80}'..='\u{9f}' => self.c1(c, bytes, span, sink),
             _ => match self.state {
                 State::Ground => {

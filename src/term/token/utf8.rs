@@ -1,4 +1,4 @@
-//! UTF-8 as xterm.js decodes it: what is not UTF-8 is dropped, and so is U+FEFF.
+//! UTF-8 as xterm.js decodes it: what is not UTF-8 is dropped.
 
 /// What the bytes at hand begin with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +30,7 @@ pub fn decode(bytes: &[u8]) -> Decoded {
     }
     let least = [0x80, 0x800, 0x1_0000][need - 2];
     match char::from_u32(code) {
-        Some(c) if code >= least && c != '\u{feff}' => Decoded::Char(c, need),
+        Some(c) if code >= least => Decoded::Char(c, need),
         _ => Decoded::Nothing(need),
     }
 }
@@ -49,7 +49,6 @@ mod tests {
         assert_eq!(decode(b"\xe8\xaaA"), Decoded::Nothing(2));
         assert_eq!(decode(b"\xc0\x80"), Decoded::Nothing(2));
         assert_eq!(decode(b"\xed\xa0\x80"), Decoded::Nothing(3));
-        assert_eq!(decode(b"\xef\xbb\xbf"), Decoded::Nothing(3));
         assert_eq!(decode(b"\xf4\x90\x80\x80"), Decoded::Nothing(4));
         assert_eq!(decode(b"\x9b"), Decoded::Nothing(1));
     }

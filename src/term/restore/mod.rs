@@ -41,7 +41,7 @@ pub fn restore(screen: &Screen, history_rows: usize) -> Vec<u8> {
         writer.send("\x1b[?47l");
     }
     page_state(screen, screen.active, &mut writer);
-    if screen.pages[screen.active].saved != Saved::default() || charset_is_stray(screen) {
+    if !is_unset(screen, screen.active) || charset_is_stray(screen) {
         saved(screen, &screen.pages[screen.active].saved, &mut writer);
     }
     titles(screen, &mut writer);
@@ -136,6 +136,12 @@ fn page_rows(screen: &Screen, page: usize, scrolled: bool, writer: &mut Writer) 
     }
 }
 
+/// Whether a page's saved cursor is that of a fresh terminal, which is the first row of all.
+fn is_unset(screen: &Screen, page: usize) -> bool {
+    let above = if page == MAIN { i64::from(screen.above) } else { 0 };
+    screen.pages[page].saved == Saved { y: -above, ..Saved::default() }
+}
+
 /// Whether a hidden alternate page keeps anything.
 fn has_state(page: &Page) -> bool {
     page.saved != Saved::default() || page.kitty.len() > 1 || page.kitty.first() != Some(&0)
@@ -182,7 +188,7 @@ fn kitty(page: &Page, writer: &mut Writer) {
 fn enter_alternate(screen: &Screen, writer: &mut Writer) {
     let state = &screen.pages[MAIN].saved;
     let none = Tables::default();
-    if *state == Saved::default() {
+    if is_unset(screen, MAIN) {
         writer.exact_pen(&Style::DEFAULT, &none);
         writer.send("\x1b[?47h");
     } else if state.pen.bg == Color::Default && state.charset == Charset::US {
@@ -263,9 +269,13 @@ fn ending(screen: &Screen, writer: &mut Writer) {
     if pending && last.is_none() {
         // Printing the last column again makes the next character wrap; the charsets come after it.
         let right = page.grid.cell(y, x - 1);
-        let at = if right.width() == 0 { x.saturating_sub(2) } else { x - 1 };
+        let at = if right.is_right_half() { x.saturating_sub(2) } else { x - 1 };
         writer.go(y, at, top);
         writer.again(page.grid.cell(y, at), &screen.tables);
+        if page.grid.used(y).iter().all(|&cell| cell == Cell::BLANK) {
+            // Erasing up to the cursor leaves it behind the last column.
+            writer.send("\x1b[1K");
+        }
     } else if last.is_none() && writer.at() != Some((y, x)) {
         writer.go(y, x, top);
     }

@@ -81,6 +81,9 @@ impl Writer {
         }
         self.blank_row = end == 0;
         self.flush_feeds();
+        if !continues {
+            self.halves(cells, tables);
+        }
         let mut x = self.x;
         while x < end {
             x += self.cells(cells, x, tables);
@@ -93,6 +96,30 @@ impl Writer {
             Some(None) => Some(Style::DEFAULT),
             _ => None,
         };
+    }
+
+    /// Right halves whose character is gone: an insertion cut it in two, and so it is done here, before
+    /// the rest of the row is written.
+    fn halves(&mut self, cells: &[Cell], tables: &Tables) {
+        if self.x != 0 {
+            return;
+        }
+        let begin = self.out.len();
+        for x in 2..cells.len() {
+            let alone = cells[x].is_right_half() && !cells[x - 1].has_content() && cells[x - 1].width() == 1;
+            if alone {
+                self.move_right(x - 2);
+                self.pen(tables.style(cells[x]), tables);
+                self.send("\u{4e00}\x1b[D");
+                self.pen_blank(Color::Default);
+                self.send("\x1b[@");
+                self.x = x - 1;
+            }
+        }
+        if self.out.len() > begin {
+            self.out.push(b'\r');
+            self.x = 0;
+        }
     }
 
     /// Brings the cursor onto the next row by wrapping, so that the row counts as wrapped.

@@ -106,7 +106,9 @@ impl Writer {
         }
         let begin = self.out.len();
         for x in 2..cells.len() {
-            let alone = cells[x].is_right_half() && !cells[x - 1].has_content() && cells[x - 1].width() == 1;
+            let alone = cells[x].is_right_half()
+                && !cells[x - 1].has_content()
+                && cells[x - 1].width() == 1;
             if alone {
                 self.move_right(x - 2);
                 self.pen(tables.style(cells[x]), tables);

@@ -11,6 +11,7 @@ pub mod frontend;
 pub mod keeper;
 pub mod limits;
 pub mod mux;
+pub mod planted;
 pub mod region;
 pub mod sys;
 pub mod term;

@@ -237,7 +237,7 @@ impl Conn {
                 self.go_on(id, mux, now)
             } else if !self.outbox.is_empty() {
                 self.send_outbox()
-            } else if self.closing || !self.begin(id, mux, now) {
+            } else if self.closing || !mux.streams(id) || !self.begin(id, mux, now) {
                 return;
             } else {
                 Ok(())

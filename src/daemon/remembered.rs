@@ -36,11 +36,10 @@ impl Remembered {
         self.put(place, token);
     }
 
-    /// How far the viewer `token` was written, if that is known.
+    /// How far the viewer `token` was written; `u64::MAX` while it is being painted anew. `None` for one never seen.
     pub fn get(&self, token: u64) -> Option<u64> {
         let place = self.place(token);
-        let at = self.word(place + 8);
-        (token != 0 && self.word(place) == token && at != UNKNOWN).then_some(at)
+        (token != 0 && self.word(place) == token).then(|| self.word(place + 8))
     }
 
     /// The viewer `token` is gone for good.

@@ -130,7 +130,9 @@ impl Daemon {
     fn take_up_terminals(&mut self, crash: &Crash, record: &Record) {
         let token = record.extra;
         match record.kind {
-            Kind::TermWrite if self.terminals.remembered.get(token).is_some() => {
+            Kind::TermWrite
+                if self.terminals.remembered.get(token).is_some_and(|at| at != u64::MAX) =>
+            {
                 self.terminals
                     .remembered
                     .set(token, crash.returned_written.map(|n| record.offset + n));

@@ -5,6 +5,7 @@
 
 use super::memory::{Commit, Header, publish};
 use crate::limits::{INPUT_RESERVED_FOR_REPLIES, LINE_BYTES_MAX};
+use crate::planted::{Bug, has};
 use crate::region::Region;
 
 /// Why input was refused; nothing of it was taken.
@@ -85,7 +86,9 @@ impl Input {
         self.line = if longest > LINE_BYTES_MAX { 0 } else { line };
         self.append(bytes);
         let replied = header.commit().replied;
-        header.set_commit(Commit { accepted: self.accepted, replied, token, upto });
+        if !has(Bug::InputUnkept) {
+            header.set_commit(Commit { accepted: self.accepted, replied, token, upto });
+        }
         Ok(())
     }
 
@@ -94,7 +97,7 @@ impl Input {
     pub fn accept_reply(&mut self, header: &mut Header, bytes: &[u8], at: u64) -> bool {
         let commit = header.commit();
         let room = self.region.bytes().len() as u64 - self.waiting();
-        if at <= commit.replied || bytes.len() as u64 > room {
+        if (at <= commit.replied && !has(Bug::RepliesTwice)) || bytes.len() as u64 > room {
             return false;
         }
         self.append(bytes);

@@ -42,7 +42,7 @@ impl Mux {
         };
         let offset = Offset(terminal.offset());
         let bytes = match format {
-            Format::Ansi => terminal.restore(rows),
+            Format::Ansi => [terminal.restore(rows), terminal.unfinished()].concat(),
             Format::Text => document(terminal, render::Format::Text, rows)?,
             Format::Json => document(terminal, render::Format::Json, rows)?,
             Format::Html => document(terminal, render::Format::Html, rows)?,

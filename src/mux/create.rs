@@ -10,6 +10,7 @@ use super::{Answer, ClientId, Ended, Mux, Now, Parked};
 use crate::face::Face;
 use crate::face::memory::{Memory, total_bytes};
 use crate::limits::{IDS_RESERVED, NAME_BYTES_MAX};
+use crate::planted::{Bug, has};
 use crate::units::FaceId;
 use crate::wire::keeper::{Spawn, ToKeeper};
 use crate::wire::{EndCause, EndReport, Event, FaceState, Kind, NewFace, Refusal, Reply, Role};
@@ -31,7 +32,7 @@ impl Mux {
     ) -> Answer {
         let lane = self.admit(client, &new)?;
         self.make_room(now, client, kernel)?;
-        if self.next_id >= self.reserved {
+        if self.next_id >= self.reserved && !has(Bug::IdsUnreserved) {
             self.tell_keeper(ToKeeper::Reserve { upto: self.next_id + IDS_RESERVED });
             self.waiting.push_back((client, new));
             self.park(client, Parked::New);
@@ -110,7 +111,7 @@ impl Mux {
         }
         let living = self.metas().count();
         let max = self.settings.max_faces as usize;
-        if living < max {
+        if living < max || has(Bug::NoLimit) {
             return Ok(());
         }
         let evict_after = Duration::from_millis(self.settings.evict_after_ms);

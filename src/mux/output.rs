@@ -5,6 +5,7 @@ use super::settle::{ALTERNATE, CLEAR, UNDO};
 use super::timer::Timer;
 use super::viewer::{Pending, Viewer};
 use super::{ClientId, Effect, Mux, Now};
+use crate::planted::{Bug, has};
 use crate::units::{FaceId, Offset};
 use crate::wire::ViewerNote;
 use std::sync::Arc;
@@ -74,7 +75,7 @@ impl Mux {
         let (mut limit, mut wake) = (Offset(u64::MAX), Duration::MAX);
         for viewer in living.viewers.iter().filter_map(|client| self.viewer(*client)) {
             let due = viewer.progress + HOLD;
-            if viewer.drive && viewer.crop.is_none() && due > now.mono {
+            if viewer.drive && viewer.crop.is_none() && due > now.mono && !has(Bug::NoHold) {
                 limit = limit.min(viewer.at.plus(capacity as usize));
                 wake = wake.min(due);
             }
@@ -116,6 +117,11 @@ impl Mux {
         Some(self.viewer(client)?.face)
     }
 
+    /// Whether a viewer's output goes over its connection: not when the daemon holds its terminal.
+    pub fn streams(&self, client: ClientId) -> bool {
+        self.viewer(client).is_some_and(|v| !v.handed)
+    }
+
     /// The offset up to which a viewer has everything; `None` while it is due a restore.
     pub fn reached(&self, client: ClientId) -> Option<Offset> {
         let viewer = self.viewer(client)?;
@@ -137,13 +143,19 @@ impl Mux {
                 bytes: &pending.bytes[pending.sent..end],
             });
         }
-        let face = &self.faces.get(&viewer.face)?.face;
+        let face = &self.faces.get(&self.shown_face(viewer.face))?.face;
         let end = face.complete().min(viewer.limit()).0.min(viewer.at.0 + most as u64);
         if viewer.crop.is_some() || end <= viewer.at.0 {
             return None;
         }
         let (first, second) = face.journal().read(viewer.at.0..end);
         Some(Chunk::Output { offset: viewer.at, first, second })
+    }
+
+    /// The face whose output a viewer of `id` gets.
+    fn shown_face(&self, id: FaceId) -> FaceId {
+        let other = || self.faces.keys().copied().find(|other| *other != id);
+        if has(Bug::SwappedFaces) { other().unwrap_or(id) } else { id }
     }
 
     /// Gives a viewer that cannot go on from where it is a restore, if it may have one now, and one that has seen
@@ -158,6 +170,10 @@ impl Mux {
             && viewer.crop.is_none()
             && viewer.at < living.face.journal().tail()
         {
+            if has(Bug::NoRestore) {
+                viewer.at = living.face.journal().tail();
+                return Some(());
+            }
             viewer.laps += 1;
             viewer.stale = Some(now.mono);
             let laps = viewer.laps;
@@ -181,6 +197,7 @@ impl Mux {
         }
         if let Some(end) = &living.over
             && viewer.at >= living.face.complete()
+            && !has(Bug::SilentEnd)
         {
             let end = Box::new(end.clone());
             self.end_viewing(client, ViewerNote::Ended { end });
@@ -204,7 +221,7 @@ impl Mux {
                     viewer.restore = None;
                 }
             }
-            None => viewer.at = viewer.at.plus(n),
+            None => viewer.at = viewer.at.plus(slipped(n)),
         }
         if let Some(living) = self.faces.get_mut(&viewer.face)
             && living.held
@@ -228,6 +245,15 @@ impl Mux {
             }
             _ => (&[], &[]),
         }
+    }
+}
+
+/// The bytes sent, as they are counted.
+fn slipped(n: usize) -> usize {
+    match n {
+        2.. if has(Bug::DoubledByte) => n - 1,
+        1.. if has(Bug::LostByte) => n + 1,
+        _ => n,
     }
 }
 

@@ -55,6 +55,10 @@ impl Mux {
         self.next_id = self.next_id.max(id.0 + 1);
         self.faces.insert(id, Living::new(face, meta, kept.pid, now));
         self.arm_idle(id);
+        // The last daemon may have been killed between deciding a size and telling the PTY.
+        if let Some(size) = self.faces.get(&id).map(|l| l.face.size()) {
+            self.effects.push_back(super::Effect::SetSize { face: id, size, cell: (0, 0) });
+        }
         if waiting {
             self.effects.push_back(super::Effect::Write { face: id });
         }

@@ -1,6 +1,7 @@
 //! Whose size a face takes, and what a change of it brings.
 
 use super::{Answer, ClientId, Effect, Mux, Now};
+use crate::planted::{Bug, has};
 use crate::units::{FaceId, Size};
 use crate::wire::request::{SizePolicy, ViewerReport};
 use crate::wire::{Refusal, Reply, Role};
@@ -65,7 +66,9 @@ impl Mux {
         living.restore = None;
         // Before the PTY knows: the journal has no record of a resize, so what follows it needs a new start.
         let meta = living.meta.to_bytes();
-        living.face.checkpoint(&meta, &mut self.scratch);
+        if !has(Bug::ResizeUnkept) {
+            living.face.checkpoint(&meta, &mut self.scratch);
+        }
         self.effects.push_back(Effect::SetSize { face: id, size, cell });
         for client in living.viewers.clone() {
             if let Some(note) = self.faces.get(&id).map(|l| l.size_note(client)) {

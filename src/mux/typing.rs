@@ -4,6 +4,7 @@ use super::{Answer, ClientId, Effect, Kernel, Mux, Now, Parked, timer::Timer};
 use crate::face::input::InputError;
 use crate::face::reports;
 use crate::limits::{FRAME_BYTES_MAX, TYPED_BYTES};
+use crate::planted::{Bug, has};
 use crate::term::keys::{self, Key, KeyModes};
 use crate::units::FaceId;
 use crate::wire::{Refusal, Reply, Role, Typed, ViewerNote};
@@ -150,7 +151,7 @@ impl Mux {
                 if let Some(viewer) = self.viewer_mut(client) {
                     // The stash stands for the stream from `accepted` on; what was sifted out counts as taken.
                     viewer.accepted = end - all.len() as u64;
-                    viewer.stash = all;
+                    viewer.stash = if has(Bug::StashDropped) { Vec::new() } else { all };
                 }
             }
             Err(error) => {

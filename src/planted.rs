@@ -1,0 +1,79 @@
+//! Bugs planted on purpose, one at a time, to show that the tests would find them. Only with the feature `planted`;
+//! without it every question is answered "no" at compile time.
+
+#[cfg(feature = "planted")]
+use std::cell::Cell;
+
+/// A bug that can be planted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bug {
+    /// A viewer's next byte is one too early: doubled.
+    DoubledByte,
+    /// One too late: lost.
+    LostByte,
+    /// Queries reach viewers.
+    OpenGate,
+    /// A reply accepted before a crash is accepted again after it.
+    RepliesTwice,
+    /// Nobody is held back for a driver.
+    NoHold,
+    /// A lapped viewer goes on without a restore.
+    NoRestore,
+    /// Viewers of a face that ended are not told.
+    SilentEnd,
+    /// A resize takes no checkpoint.
+    ResizeUnkept,
+    /// Accepted input is not published.
+    InputUnkept,
+    /// Ids are given out before they are durable.
+    IdsUnreserved,
+    /// A viewer gets another face's output.
+    SwappedFaces,
+    /// A full house is not refused.
+    NoLimit,
+    /// Input that found no room is dropped.
+    StashDropped,
+    /// What the last read returned is forgotten in a crash.
+    ReadForgotten,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Bug; 14] = [
+        Bug::DoubledByte,
+        Bug::LostByte,
+        Bug::OpenGate,
+        Bug::RepliesTwice,
+        Bug::NoHold,
+        Bug::NoRestore,
+        Bug::SilentEnd,
+        Bug::ResizeUnkept,
+        Bug::InputUnkept,
+        Bug::IdsUnreserved,
+        Bug::SwappedFaces,
+        Bug::NoLimit,
+        Bug::StashDropped,
+        Bug::ReadForgotten,
+    ];
+}
+
+#[cfg(feature = "planted")]
+thread_local!(static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) });
+
+/// Plants a bug in this thread, or none.
+#[cfg(feature = "planted")]
+pub fn plant(bug: Option<Bug>) {
+    PLANTED.with(|planted| planted.set(bug));
+}
+
+/// Whether `bug` is planted.
+#[cfg(feature = "planted")]
+pub fn has(bug: Bug) -> bool {
+    PLANTED.with(|planted| planted.get() == Some(bug))
+}
+
+/// Whether `bug` is planted: never in a real build.
+#[cfg(not(feature = "planted"))]
+pub const fn has(_bug: Bug) -> bool {
+    false
+}

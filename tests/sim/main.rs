@@ -1,0 +1,353 @@
+//! Many small worlds, each from a seed: programs that print and read, viewers that look, stall, type, go and come
+//! back, a clock, and a daemon that is killed at any effect. What must always hold is held; a failure prints its seed.
+//!
+//! SIM_SEEDS=n runs n seeds, SIM_SEED=n runs one.
+
+#![allow(clippy::unwrap_used)]
+
+mod child;
+mod client;
+mod rng;
+mod world;
+
+use facemux::units::FaceId;
+use facemux::wire::{FaceState, Reply, Request};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+use world::{LINES, MAX_FACES, Seat, World, sizes};
+
+/// Things done to a world.
+const STEPS: usize = 90;
+
+/// What a run saw.
+#[derive(Default)]
+struct Seen {
+    events: u64,
+    kills: u64,
+    laps: u64,
+    effects: BTreeMap<&'static str, u64>,
+}
+
+fn run(seed: u64, seen: &mut Seen) {
+    let mut world = World::new(seed);
+    world.new_face();
+    world.keeper_turn();
+    for _ in 0..STEPS {
+        step(&mut world);
+        world.events += 1;
+    }
+    rest(&mut world);
+    check(&mut world);
+    seen.events += world.events;
+    seen.kills += world.kills;
+    seen.laps += world.seats.iter().map(|s| s.viewer.laps).sum::<u64>();
+    for (effect, n) in &world.seen {
+        *seen.effects.entry(effect).or_default() += n;
+    }
+}
+
+/// One thing happens.
+fn step(world: &mut World) {
+    let faces: Vec<FaceId> =
+        world.children.iter().filter(|(_, c)| c.alive).map(|(id, _)| *id).collect();
+    let face = if faces.is_empty() { FaceId(0) } else { *world.rng.pick(&faces) };
+    let seat = world.rng.below(world.seats.len());
+    match world.rng.below(100) {
+        0..30 => {
+            if let Some(child) = world.children.get_mut(&face).filter(|c| c.alive) {
+                child.print(&mut world.rng);
+            }
+        }
+        30..62 => {
+            world.read(face);
+            world.settle();
+        }
+        62..66 => world.new_face(),
+        66..74 => world.keeper_turn(),
+        74..79 => sit_down(world, face),
+        79..83 if seat < world.seats.len() => world.seats[seat].viewer.stalled ^= true,
+        83..85 if seat < world.seats.len() => world.cut(seat),
+        85..88 if seat < world.seats.len() => world.connect(seat),
+        88..92 if seat < world.seats.len() => {
+            for _ in 0..[1, 3, 2000][world.rng.below(3)] {
+                world.seats[seat].viewer.say();
+            }
+            world.send_input(seat);
+        }
+        92..94 if seat < world.seats.len() => world.resize_viewer(seat),
+        94 => world.exit(face),
+        95 => kill(world, face),
+        96..99 => {
+            let time = [1, 20, 150, 1000][world.rng.below(4)];
+            world.wait(Duration::from_millis(time));
+        }
+        _ => listen(world),
+    }
+    for child in world.children.values_mut() {
+        child.typed_waiting = child.typed_waiting.saturating_sub(300);
+    }
+    for seat in &mut world.seats {
+        if seat.viewer.stalled {
+            seat.viewer.diligent = false;
+        }
+    }
+}
+
+/// Another viewer comes.
+fn sit_down(world: &mut World, face: FaceId) {
+    if face.0 == 0 || world.seats.len() > 6 {
+        return;
+    }
+    let (drive, follows) = (!world.rng.once_in(3), world.rng.once_in(3));
+    let size = *world.rng.pick(&sizes());
+    let token = 1 + world.rng.next() % 0xffff_ffff;
+    let viewer = client::Viewer::new(face, token, drive, follows, size);
+    world.seats.push(Seat { viewer, client: 0 });
+    let mine = world.seats.len() - 1;
+    if !drive {
+        world.seats[mine].viewer.diligent = false;
+    }
+    world.connect(mine);
+}
+
+fn kill(world: &mut World, face: FaceId) {
+    let by = "sim".to_string();
+    world.ask(Request::Kill { faces: vec![face.to_string()], signal: None, by });
+}
+
+/// `ls`: everybody in it is alive, in order, once.
+fn listen(world: &mut World) {
+    world.replies.clear();
+    world.ask(Request::List { all: true });
+    if let Some(Reply::Faces(faces)) = world.replies.pop_back() {
+        assert!(faces.windows(2).all(|w| w[0].id < w[1].id), "ids out of order");
+        let living = faces.iter().filter(|f| f.state == FaceState::Running).count();
+        assert!(living <= MAX_FACES + 1, "{living} living faces are listed");
+    }
+}
+
+/// Nobody is killed or cut any more; everybody reads until there is nothing left.
+fn rest(world: &mut World) {
+    world.spare();
+    for at in 0..world.seats.len() {
+        world.seats[at].viewer.stalled = false;
+    }
+    for _ in 0..400 {
+        for at in 0..world.seats.len() {
+            world.connect(at);
+            world.send_input(at);
+            let client = world.seats[at].client;
+            world.deliver(client, usize::MAX);
+            world.settle();
+        }
+        world.keeper_turn();
+        let faces: Vec<FaceId> = world.children.keys().copied().collect();
+        for face in &faces {
+            world.read(*face);
+            world.settle();
+        }
+        for child in world.children.values_mut() {
+            child.typed_waiting = 0;
+        }
+        world.wait(Duration::from_millis(60));
+        if at_rest(world) {
+            break;
+        }
+    }
+    assert!(at_rest(world), "the world does not come to rest");
+    let quiet = world.mux.deadline().is_none_or(|at| at > world.now.mono + Duration::from_secs(2));
+    world.wait(Duration::from_secs(6));
+    assert!(quiet || at_rest(world), "a timer rings where nothing is to be done");
+    let left = world.mux.deadline().map(|at| at.saturating_sub(world.now.mono));
+    assert!(
+        left.is_none_or(|left| left > Duration::from_secs(600)),
+        "it ticks at rest: next in {left:?}"
+    );
+}
+
+fn at_rest(world: &World) -> bool {
+    let children = world
+        .children
+        .values()
+        .all(|c| c.out.is_empty() && (c.alive || !world.exhaust.contains(&c.id)));
+    let seats = world.seats.iter().all(|s| {
+        let v = &s.viewer;
+        let typed = v.accepted == v.input.len() as u64 || !v.drive;
+        let face = world.children.get(&v.face).is_some_and(|c| c.alive);
+        v.ended || v.detached || !face || (typed && v.attached)
+    });
+    children && seats
+}
+
+/// What must hold of a world at rest.
+fn check(world: &mut World) {
+    let ids: Vec<FaceId> = world.children.keys().copied().collect();
+    for id in ids {
+        if world.children[&id].alive {
+            check_face(world, id);
+        } else {
+            check_certificate(world, id);
+        }
+    }
+    for seat in &world.seats {
+        let viewer = &seat.viewer;
+        let alive = world.children.get(&viewer.face).is_some_and(|c| c.alive);
+        assert!(
+            alive || viewer.ended || viewer.at.is_none() || seat.client == 0,
+            "a viewer was not told the end"
+        );
+        if alive && viewer.attached {
+            check_viewer(world, seat);
+        }
+    }
+}
+
+/// Its screen is an uninterrupted run's; every query was answered once; what was typed arrived once, in order.
+fn check_face(world: &mut World, id: FaceId) {
+    let (reference, replies) = world.children[&id].reference(LINES);
+    let shown = snapshot(world, id);
+    let expected = [reference.restore(LINES), reference.unfinished()].concat();
+    assert_same(&expected, &shown, &format!("the screen of face {id}"));
+    let child = &world.children[&id];
+    let (typed, answered) = part(&child.typed);
+    assert_same(&replies, &answered, &format!("the answers of face {id}"));
+    for seat in world.seats.iter().filter(|s| s.viewer.face == id && s.viewer.drive) {
+        let viewer = &seat.viewer;
+        let mark = format!("{{{}:", viewer.token);
+        let mine: Vec<u64> = typed
+            .split('{')
+            .filter_map(|one| {
+                format!("{{{one}").strip_prefix(&mark)?.strip_suffix('}')?.parse().ok()
+            })
+            .collect();
+        let said = String::from_utf8_lossy(&viewer.input[..viewer.accepted as usize])
+            .matches('{')
+            .count() as u64;
+        assert!(
+            mine.iter().copied().eq(1..=said),
+            "typed by {}: {said} said, {} arrived",
+            viewer.token,
+            mine.len()
+        );
+    }
+}
+
+fn check_certificate(world: &mut World, id: FaceId) {
+    world.replies.clear();
+    world.ask(Request::Info { face: id.to_string() });
+    match world.replies.pop_back() {
+        Some(Reply::Face(info)) => {
+            assert!(info.end.is_some(), "face {id} ended without a certificate")
+        }
+        other => panic!("info of an ended face: {other:?}"),
+    }
+}
+
+/// A viewer whose terminal has the face's size has the face's screen.
+fn check_viewer(world: &World, seat: &Seat) {
+    let viewer = &seat.viewer;
+    let child = &world.children[&viewer.face];
+    let (reference, _) = child.reference(LINES);
+    if viewer.terminal.size() != reference.size() {
+        return;
+    }
+    let (mine, theirs) = (viewer.terminal.restore(0), reference.restore(0));
+    assert_same(
+        &theirs,
+        &mine,
+        &format!("what viewer {} of face {} sees", viewer.token, viewer.face),
+    );
+}
+
+fn snapshot(world: &mut World, id: FaceId) -> Vec<u8> {
+    let format = facemux::wire::Format::Ansi;
+    world.snapshot.clear();
+    world.ask(Request::Snap { face: id.to_string(), format, history: LINES as u32 });
+    std::mem::take(&mut world.snapshot)
+}
+
+/// What a program has read: what was typed, and the answers to its queries.
+fn part(read: &[u8]) -> (String, Vec<u8>) {
+    let (mut typed, mut answers, mut inside) = (String::new(), Vec::new(), false);
+    for &byte in read {
+        match byte {
+            b'{' => inside = true,
+            _ if !inside => answers.push(byte),
+            _ => {}
+        }
+        if inside {
+            typed.push(char::from(byte));
+        }
+        if byte == b'}' {
+            inside = false;
+        }
+    }
+    (typed, answers)
+}
+
+fn assert_same(expected: &[u8], got: &[u8], what: &str) {
+    if expected != got {
+        let at = expected.iter().zip(got).take_while(|(a, b)| a == b).count();
+        let show = |bytes: &[u8]| {
+            String::from_utf8_lossy(&bytes[at.saturating_sub(30).min(bytes.len())..])
+                .escape_debug()
+                .take(160)
+                .collect::<String>()
+        };
+        panic!("{what} differs at {at}:\n expected {}\n got      {}", show(expected), show(got));
+    }
+}
+
+fn seeds(usual: u64) -> std::ops::Range<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse().ok());
+    match number("SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SIM_SEEDS").unwrap_or(usual),
+    }
+}
+
+#[test]
+fn what_must_always_hold_holds_in_every_world() {
+    let mut seen = Seen::default();
+    let range = seeds(2000);
+    for seed in range.clone() {
+        let result = catch_unwind(AssertUnwindSafe(|| run(seed, &mut seen)));
+        assert!(result.is_ok(), "seed {seed} failed; run it alone with SIM_SEED={seed}");
+    }
+    let worlds = range.end - range.start;
+    println!(
+        "{worlds} worlds, {} events, {} kills, {} laps, {:?}",
+        seen.events, seen.kills, seen.laps, seen.effects
+    );
+    if worlds > 100 {
+        assert!(seen.events / worlds >= 200, "{} events a world", seen.events / worlds);
+        assert!(seen.kills > 0 && seen.laps > 0);
+        for effect in
+            ["Send", "Close", "Keeper", "SetSize", "Write", "Read", "Deliver", "Exhaust", "Drop"]
+        {
+            assert!(seen.effects.contains_key(effect), "{effect} was never reached");
+        }
+    }
+}
+
+/// Each bug that can be planted is found within so many worlds.
+#[cfg(feature = "planted")]
+#[test]
+fn every_planted_bug_is_found() {
+    use facemux::planted::{Bug, plant};
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut missed = Vec::new();
+    for bug in Bug::ALL {
+        plant(Some(bug));
+        let found =
+            (0..1500).find(|seed| catch_unwind(|| run(*seed, &mut Seen::default())).is_err());
+        plant(None);
+        match found {
+            Some(seed) => println!("{bug:?}: found by seed {seed}"),
+            None => missed.push(bug),
+        }
+    }
+    let _ = std::panic::take_hook();
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}

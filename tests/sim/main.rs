@@ -10,6 +10,7 @@ mod client;
 mod rng;
 mod world;
 
+use facemux::term::{History, Terminal, Unwatched};
 use facemux::units::FaceId;
 use facemux::wire::{FaceState, Reply, Request};
 use std::collections::BTreeMap;
@@ -87,6 +88,8 @@ fn step(world: &mut World) {
     for child in world.children.values_mut() {
         child.typed_waiting = child.typed_waiting.saturating_sub(300);
     }
+    world.write(face);
+    world.settle();
     for seat in &mut world.seats {
         if seat.viewer.stalled {
             seat.viewer.diligent = false;
@@ -133,6 +136,7 @@ fn rest(world: &mut World) {
     for at in 0..world.seats.len() {
         world.seats[at].viewer.stalled = false;
     }
+    let mut quiet_turns = 0;
     for _ in 0..400 {
         for at in 0..world.seats.len() {
             world.connect(at);
@@ -146,12 +150,15 @@ fn rest(world: &mut World) {
         for face in &faces {
             world.read(*face);
             world.settle();
+            world.write(*face);
+            world.settle();
         }
         for child in world.children.values_mut() {
             child.typed_waiting = 0;
         }
         world.wait(Duration::from_millis(60));
-        if at_rest(world) {
+        quiet_turns = if at_rest(world) { quiet_turns + 1 } else { 0 };
+        if quiet_turns == 3 {
             break;
         }
     }
@@ -167,6 +174,8 @@ fn rest(world: &mut World) {
 }
 
 fn at_rest(world: &World) -> bool {
+    let mut living = world.children.values().filter(|c| c.alive);
+    let written = living.all(|c| world.mux.pending_input(c.id).is_none());
     let children = world
         .children
         .values()
@@ -177,7 +186,7 @@ fn at_rest(world: &World) -> bool {
         let face = world.children.get(&v.face).is_some_and(|c| c.alive);
         v.ended || v.detached || !face || (typed && v.attached)
     });
-    children && seats
+    written && children && seats && world.keeper_is_idle()
 }
 
 /// What must hold of a world at rest.
@@ -252,12 +261,19 @@ fn check_viewer(world: &World, seat: &Seat) {
     if viewer.terminal.size() != reference.size() {
         return;
     }
-    let (mine, theirs) = (viewer.terminal.restore(0), reference.restore(0));
+    let (mine, theirs) = (shown(&viewer.terminal), shown(&reference));
     assert_same(
         &theirs,
         &mine,
         &format!("what viewer {} of face {} sees", viewer.token, viewer.face),
     );
+}
+
+/// A terminal's restore as a terminal restored from it gives it: two that look and behave the same give the same.
+fn shown(terminal: &Terminal) -> Vec<u8> {
+    let mut fresh = Terminal::new(terminal.size(), History::new(Box::new(vec![0; 1 << 16]), 10));
+    fresh.feed(&terminal.restore(0), &mut Unwatched);
+    fresh.restore(0)
 }
 
 fn snapshot(world: &mut World, id: FaceId) -> Vec<u8> {

@@ -164,6 +164,9 @@ impl World {
 
     /// Does what the registry decided, and what follows, unless the daemon is killed over it.
     pub fn settle(&mut self) {
+        if std::mem::take(&mut self.killed) {
+            return self.kill_daemon();
+        }
         while let Some(effect) = self.mux.poll_effect() {
             self.events += 1;
             *self.seen.entry(name(&effect)).or_default() += 1;
@@ -294,6 +297,11 @@ impl World {
         self.mux.handle_spawned(self.now, id, 100 + id.0 as u32, memory);
     }
 
+    /// The keeper has done all it was asked.
+    pub fn keeper_is_idle(&self) -> bool {
+        self.to_start.is_empty() && self.to_exit.is_empty() && self.to_reserve.is_none()
+    }
+
     /// A program ends by itself.
     pub fn exit(&mut self, id: FaceId) {
         self.to_exit.push_back((id, Exit::Code(self.rng.below(4) as i32)));
@@ -326,7 +334,8 @@ impl World {
         self.mux.handle_output(self.now, id, n);
     }
 
-    fn write(&mut self, id: FaceId) {
+    /// The daemon writes a PTY once.
+    pub fn write(&mut self, id: FaceId) {
         let Some(child) = self.children.get_mut(&id) else { return };
         let Some((position, bytes)) = self.mux.pending_input(id) else { return };
         assert_eq!(position, child.typed.len() as u64, "input is not where the program is");

@@ -165,6 +165,10 @@ impl Viewer {
     /// # Errors
     /// None in practice: the request is small.
     pub fn resize(&mut self, size: Size, pixels: (u16, u16)) -> Result<(), SessionError> {
+        if self.ask.size != size && !self.ask.follows_size {
+            // What is shown has been cut or padded: the daemon sends a restore, now or after a reconnect.
+            self.whole = false;
+        }
         (self.ask.size, self.ask.pixels) = (size, pixels);
         if self.stage == Stage::Attached {
             self.session.request(&Request::ViewerSize { size, pixels })?;
@@ -225,7 +229,7 @@ impl Viewer {
                 Ok(Shown::Output { offset, bytes })
             }
             Frame::Restore { offset, first, last, bytes } => {
-                (self.received, self.whole) = (offset, last);
+                (self.received, self.whole) = (offset, last && offset != Offset::UNKNOWN);
                 if last && !self.ask.follows_size {
                     self.ask.history = 0;
                 }

@@ -108,6 +108,9 @@ impl Terminals {
     /// Writes what a viewer is due, as far as its terminal takes it.
     pub fn pump(&mut self, ledger: &mut Ledger, id: ClientId, mux: &mut Mux, now: Now) {
         let Some(terminal) = self.map.get_mut(&id) else { return };
+        if mux.reached(id).is_none() {
+            self.remembered.set(terminal.token, None);
+        }
         while !terminal.blocked && !terminal.dead {
             let Some(Typist { face, token, .. }) = mux.typist(id) else { return };
             let Some(chunk) = mux.chunk(now, id, CHUNK_BYTES) else { return };

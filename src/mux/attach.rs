@@ -35,8 +35,11 @@ impl Mux {
             return Err(Refusal::NoSuchFace(id.to_string()));
         };
         let journal = living.face.journal();
-        let resume =
-            attach.resume.filter(|at| *at >= journal.tail() && *at <= living.face.complete());
+        let fits = attach.follows_size || attach.size == living.face.size();
+        let resume = attach.resume.filter(|at| {
+            let there = *at >= journal.tail() && *at <= living.face.complete();
+            fits && there && at.0 > living.meta.resized_at
+        });
         let at = resume.unwrap_or(living.face.complete());
         let accepted = living.face.accepted_of(attach.token);
         let mut viewer = Viewer::new(id, &attach, drive, at, accepted, now.mono);

@@ -159,6 +159,7 @@ impl Mux {
             lane,
             user: self.actor(client).user.clone(),
             size: new.size,
+            resized_at: 0,
             fixed: false,
             command: quoted(&argv),
             created_ms: now.wall_ms,

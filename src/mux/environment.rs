@@ -79,6 +79,7 @@ mod tests {
             lane: None,
             user: None,
             size: Size::DEFAULT,
+            resized_at: 0,
             fixed: false,
             command: String::new(),
             created_ms: 0,

@@ -17,6 +17,8 @@ pub struct Meta {
     pub user: Option<String>,
     /// Its size.
     pub size: Size,
+    /// How much it had printed when its size last changed: a viewer that was there before has another screen.
+    pub resized_at: u64,
     /// Its size does not follow viewers.
     pub fixed: bool,
     /// What was started, for people.

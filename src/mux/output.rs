@@ -137,7 +137,8 @@ impl Mux {
         if let Some(pending) = &viewer.restore {
             let end = pending.bytes.len().min(pending.sent + most);
             return Some(Chunk::Restore {
-                offset: pending.offset,
+                // A picture of a face of another size is no place to go on from.
+                offset: if viewer.crop.is_some() { Offset::UNKNOWN } else { pending.offset },
                 first: pending.sent == 0,
                 last: end == pending.bytes.len(),
                 bytes: &pending.bytes[pending.sent..end],

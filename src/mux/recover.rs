@@ -123,7 +123,8 @@ fn unknown(size: Size, now: Now) -> Meta {
         lane: None,
         user: None,
         size,
-        fixed: false,
+        resized_at: 0,
+            fixed: false,
         command: String::new(),
         created_ms: now.wall_ms,
     }

@@ -63,6 +63,7 @@ impl Mux {
         let Some(living) = self.faces.get_mut(&id) else { return };
         living.face.resize(size);
         living.meta.size = size;
+        living.meta.resized_at = living.face.journal().head().0;
         living.restore = None;
         // Before the PTY knows: the journal has no record of a resize, so what follows it needs a new start.
         let meta = living.meta.to_bytes();

@@ -37,9 +37,9 @@ impl Mux {
         kernel: &mut dyn Kernel,
     ) {
         let Some(viewer) = self.viewer(client) else { return };
-        let expected = viewer.accepted + viewer.stash.len() as u64;
-        if at > expected || viewer.stash.len() + bytes.len() > FRAME_BYTES_MAX {
-            let reason = format!("input out of order: expected position {expected}, got {at}");
+        let expected = viewer.heard();
+        if at > expected || expected - viewer.accepted + bytes.len() as u64 > FRAME_BYTES_MAX as u64 {
+            let reason = format!("input out of order or too far ahead: expected position {expected}, got {at}");
             return self.note(client, ViewerNote::InputRefused { at: expected, reason });
         }
         let known = (expected - at).min(bytes.len() as u64) as usize;
@@ -100,63 +100,55 @@ impl Mux {
     }
 
     fn type_as(&mut self, now: Now, client: ClientId, bytes: &[u8], kernel: &mut dyn Kernel) {
-        let Some(viewer) = self.viewer_mut(client) else { return };
-        let (face, drive, end) = (
-            viewer.face,
-            viewer.drive,
-            viewer.accepted + (viewer.stash.len() + bytes.len()) as u64,
-        );
-        let (bytes, detach) = if viewer.detach.passes(bytes) {
-            (bytes.to_vec(), false)
-        } else {
-            let sifted = viewer.detach.sift(bytes);
-            (sifted.bytes, sifted.detach)
-        };
-        let leads =
-            self.faces.get(&face).is_some_and(|l| l.leader.is_none() || l.leader == Some(client));
-        let (bytes, typed) = reports::sift(&bytes, leads);
-        if drive {
-            if typed {
-                self.lead(now, face, client);
+        for piece in bytes.chunks(TYPED_BYTES) {
+            let Some(viewer) = self.viewer_mut(client) else { return };
+            let (face, drive, end) = (viewer.face, viewer.drive, viewer.heard() + piece.len() as u64);
+            let (typed, detach) = if viewer.detach.passes(piece) {
+                (piece.to_vec(), false)
+            } else {
+                let sifted = viewer.detach.sift(piece);
+                (sifted.bytes, sifted.detach)
+            };
+            let leads = self.faces.get(&face).is_some_and(|l| l.leader.is_none_or(|leader| leader == client));
+            let (typed, by_hand) = reports::sift(&typed, leads);
+            if drive {
+                if by_hand {
+                    self.lead(now, face, client);
+                }
+                if let Some(viewer) = self.viewer_mut(client) {
+                    viewer.stash.push_back((end, typed));
+                }
+                self.take(now, client, kernel);
             }
-            self.take(now, client, bytes, end, kernel);
-        }
-        if detach {
-            self.part(now, client, Some("detached".into()));
+            if detach {
+                return self.part(now, client, Some("detached".into()));
+            }
         }
     }
 
-    /// Accepts `bytes` behind what the viewer has waiting; `end` is where its input stream then stands.
-    fn take(
-        &mut self,
-        now: Now,
-        client: ClientId,
-        bytes: Vec<u8>,
-        end: u64,
-        kernel: &mut dyn Kernel,
-    ) {
-        let Some(viewer) = self.viewer_mut(client) else { return };
-        let (face, token) = (viewer.face, viewer.token);
-        let mut all = std::mem::take(&mut viewer.stash);
-        all.extend_from_slice(&bytes);
-        let Some(living) = self.faces.get_mut(&face) else { return };
-        living.last_active = now.mono;
-        let line_mode = living.face.input().line_mode_matters(&all) && kernel.line_mode(face);
-        match living.face.accept(&all, token, end, line_mode) {
-            Ok(()) => {
-                self.effects.push_back(Effect::Write { face });
-                self.accepted(client, end);
-            }
-            Err(InputError::Full(_)) => {
-                if let Some(viewer) = self.viewer_mut(client) {
-                    // The stash stands for the stream from `accepted` on; what was sifted out counts as taken.
-                    viewer.accepted = end - all.len() as u64;
-                    viewer.stash = if has(Bug::StashDropped) { Vec::new() } else { all };
+    /// Accepts what a viewer has waiting, piece by piece, as far as there is room.
+    fn take(&mut self, now: Now, client: ClientId, kernel: &mut dyn Kernel) {
+        while let Some(viewer) = self.viewer_mut(client) {
+            let (face, token) = (viewer.face, viewer.token);
+            let Some((end, piece)) = viewer.stash.pop_front() else { return };
+            let Some(living) = self.faces.get_mut(&face) else { return };
+            living.last_active = now.mono;
+            let line_mode = living.face.input().line_mode_matters(&piece) && kernel.line_mode(face);
+            match living.face.accept(&piece, token, end, line_mode) {
+                Ok(()) => {
+                    self.effects.push_back(Effect::Write { face });
+                    self.accepted(client, end);
                 }
-            }
-            Err(error) => {
-                self.accepted(client, end);
-                self.note(client, ViewerNote::InputRefused { at: end, reason: error.to_string() });
+                Err(InputError::Full(_)) => {
+                    if let Some(viewer) = self.viewer_mut(client).filter(|_| !has(Bug::StashDropped)) {
+                        viewer.stash.push_front((end, piece));
+                    }
+                    return;
+                }
+                Err(error) => {
+                    self.accepted(client, end);
+                    self.note(client, ViewerNote::InputRefused { at: end, reason: error.to_string() });
+                }
             }
         }
     }
@@ -180,11 +172,7 @@ impl Mux {
         let Some(living) = self.faces.get_mut(&id) else { return };
         living.face.handle_written(n);
         for client in living.viewers.clone() {
-            let Some(viewer) = self.viewer(client).filter(|v| !v.stash.is_empty()) else {
-                continue;
-            };
-            let end = viewer.accepted + viewer.stash.len() as u64;
-            self.take(now, client, Vec::new(), end, kernel);
+            self.take(now, client, kernel);
         }
     }
 

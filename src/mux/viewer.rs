@@ -4,6 +4,7 @@ use crate::face::detach::DetachKeys;
 use crate::face::preview::sanitised;
 use crate::units::{FaceId, Offset, Size};
 use crate::wire::{Attach, Holder};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,8 +52,8 @@ pub(super) struct Viewer {
     pub laps: u64,
     /// Position in its input stream of what was accepted.
     pub accepted: u64,
-    /// Accepted as soon as there is room; bounded by one frame.
-    pub stash: Vec<u8>,
+    /// Accepted as soon as there is room: pieces, and where each ends in the input stream; bounded by one frame.
+    pub stash: VecDeque<(u64, Vec<u8>)>,
     /// What it last saw of a face whose size is not its own, row by row.
     pub crop: Option<super::crop::Crop>,
 }
@@ -92,7 +93,7 @@ impl Viewer {
             progress: now,
             laps: 0,
             accepted,
-            stash: Vec::new(),
+            stash: VecDeque::new(),
             crop: None,
         }
     }
@@ -100,6 +101,11 @@ impl Viewer {
     /// How far it may be sent output: its window beyond what it has shown.
     pub fn limit(&self) -> Offset {
         if self.window == 0 { Offset(u64::MAX) } else { self.shown.plus(self.window as usize) }
+    }
+
+    /// Where its input stream stands: accepted, or waiting for room.
+    pub fn heard(&self) -> u64 {
+        self.stash.back().map_or(self.accepted, |(end, _)| *end)
     }
 
     /// A cell's size in its pixels, 0 when unknown.

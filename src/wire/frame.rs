@@ -56,7 +56,8 @@ pub enum Frame<'a> {
     },
     /// Daemon to viewer: a piece of a restore taken at `offset`; the last piece says so.
     Restore {
-        /// Output goes on from here after the last piece.
+        /// Output goes on from here after the last piece; `Offset::UNKNOWN` for a picture of a face of another size,
+        /// from which nothing can go on.
         offset: Offset,
         /// The first piece: the viewer starts from a fresh terminal (or makes its own as fresh).
         first: bool,
@@ -78,6 +79,9 @@ const KIND_MESSAGE: u8 = 0;
 const KIND_OUTPUT: u8 = 1;
 const KIND_RESTORE: u8 = 2;
 const KIND_INPUT: u8 = 3;
+
+/// The bits of a restore's number that are its offset; all of them set are `Offset::UNKNOWN`.
+const OFFSET_BITS: u64 = !(0b11 << 62);
 
 /// The preamble this side sends.
 pub fn preamble() -> [u8; PREAMBLE_BYTES] {
@@ -116,7 +120,7 @@ pub fn restore_header(
     last: bool,
     len: usize,
 ) -> [u8; FRAME_HEADER_BYTES] {
-    raw_header(KIND_RESTORE, offset.0 | (u64::from(first) << 62) | (u64::from(last) << 63), len)
+    raw_header(KIND_RESTORE, (offset.0 & OFFSET_BITS) | (u64::from(first) << 62) | (u64::from(last) << 63), len)
 }
 
 /// The bytes that stand before `len` bytes of input.
@@ -254,7 +258,10 @@ fn parse(kind: u8, payload: &[u8]) -> Result<Frame<'_>, FrameError> {
     Ok(match kind {
         KIND_OUTPUT => Frame::Output { offset: Offset(number), bytes },
         KIND_RESTORE => Frame::Restore {
-            offset: Offset(number & !(0b11 << 62)),
+            offset: match number & OFFSET_BITS {
+                OFFSET_BITS => Offset::UNKNOWN,
+                offset => Offset(offset),
+            },
             first: number & (1 << 62) != 0,
             last: number & (1 << 63) != 0,
             bytes,

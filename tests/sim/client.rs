@@ -37,6 +37,8 @@ pub struct Viewer {
     pub input: Vec<u8>,
     pub accepted: u64,
     pub sent: u64,
+    /// What it shows is a picture of a face of another size.
+    pub picture: bool,
     restore: Vec<u8>,
     says: u64,
 }
@@ -61,6 +63,7 @@ impl Viewer {
             input: Vec::new(),
             accepted: 0,
             sent: 0,
+            picture: false,
             restore: Vec::new(),
             says: 0,
         }
@@ -89,8 +92,8 @@ impl Viewer {
     /// clears away first.
     fn resume(&self) -> Option<Offset> {
         match self.at {
-            _ if !self.restore.is_empty() => Some(Offset(u64::MAX)),
-            None if self.was_attached => Some(Offset(u64::MAX)),
+            _ if !self.restore.is_empty() => Some(Offset::UNKNOWN),
+            None if self.was_attached => Some(Offset::UNKNOWN),
             at => at,
         }
     }
@@ -154,7 +157,8 @@ impl Viewer {
                 self.terminal.feed(&bytes[..n], &mut Mute);
                 if n == bytes.len() {
                     self.restore.clear();
-                    self.at = Some(*offset);
+                    self.at = (*offset != Offset::UNKNOWN).then_some(*offset);
+                    self.picture = self.at.is_none();
                 }
             }
             Chunk::Output { offset, first, second } => {
@@ -177,10 +181,11 @@ impl Viewer {
 
     /// Its terminal changes its size.
     pub fn resize(&mut self, size: Size) {
-        self.size = size;
-        if !self.follows {
+        if !self.follows && size != self.size {
             self.terminal.resize(size);
+            self.at = None;
         }
+        self.size = size;
     }
 }
 

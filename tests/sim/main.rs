@@ -140,7 +140,9 @@ fn rest(world: &mut World) {
     for _ in 0..400 {
         for at in 0..world.seats.len() {
             world.connect(at);
-            world.send_input(at);
+            for _ in 0..20 {
+                world.send_input(at);
+            }
             let client = world.seats[at].client;
             world.deliver(client, usize::MAX);
             world.settle();
@@ -150,8 +152,10 @@ fn rest(world: &mut World) {
         for face in &faces {
             world.read(*face);
             world.settle();
-            world.write(*face);
-            world.settle();
+            for _ in 0..50 {
+                world.write(*face);
+                world.settle();
+            }
         }
         for child in world.children.values_mut() {
             child.typed_waiting = 0;
@@ -162,7 +166,7 @@ fn rest(world: &mut World) {
             break;
         }
     }
-    assert!(at_rest(world), "the world does not come to rest");
+    assert!(at_rest(world), "the world does not come to rest: {}", restless(world));
     let quiet = world.mux.deadline().is_none_or(|at| at > world.now.mono + Duration::from_secs(2));
     world.wait(Duration::from_secs(6));
     assert!(quiet || at_rest(world), "a timer rings where nothing is to be done");
@@ -187,6 +191,21 @@ fn at_rest(world: &World) -> bool {
         v.ended || v.detached || !face || (typed && v.attached)
     });
     written && children && seats && world.keeper_is_idle()
+}
+
+/// Who is not at rest, for the one who reads a failure.
+fn restless(world: &World) -> String {
+    let mut who = String::new();
+    for c in world.children.values() {
+        let waiting = world.mux.pending_input(c.id).map(|(_, bytes)| bytes.len());
+        who += &format!("face {} alive {} out {} typed waiting {waiting:?}; ", c.id, c.alive, c.out.len());
+    }
+    for s in &world.seats {
+        let v = &s.viewer;
+        let typed = (v.accepted, v.sent, v.input.len());
+        who += &format!("viewer {} of {} attached {} typed {typed:?}; ", v.token, v.face, v.attached);
+    }
+    who
 }
 
 /// What must hold of a world at rest.

@@ -155,7 +155,7 @@ impl Face {
             meta = Some(kept.to_vec());
             if !quarantine {
                 terminal =
-                    Terminal::from_checkpoint(checkpoint, memory.history, history_lines).inspect_err(|e| eprintln!("CKPT {e}")).ok();
+                    Terminal::from_checkpoint(checkpoint, memory.history, history_lines).ok();
             }
         } else if !quarantine {
             terminal = Some(Terminal::new(size, History::new(memory.history, history_lines)));

@@ -124,7 +124,7 @@ fn unknown(size: Size, now: Now) -> Meta {
         user: None,
         size,
         resized_at: 0,
-            fixed: false,
+        fixed: false,
         command: String::new(),
         created_ms: now.wall_ms,
     }

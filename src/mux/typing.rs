@@ -38,8 +38,11 @@ impl Mux {
     ) {
         let Some(viewer) = self.viewer(client) else { return };
         let expected = viewer.heard();
-        if at > expected || expected - viewer.accepted + bytes.len() as u64 > FRAME_BYTES_MAX as u64 {
-            let reason = format!("input out of order or too far ahead: expected position {expected}, got {at}");
+        if at > expected || expected - viewer.accepted + bytes.len() as u64 > FRAME_BYTES_MAX as u64
+        {
+            let reason = format!(
+                "input out of order or too far ahead: expected position {expected}, got {at}"
+            );
             return self.note(client, ViewerNote::InputRefused { at: expected, reason });
         }
         let known = (expected - at).min(bytes.len() as u64) as usize;
@@ -102,14 +105,18 @@ impl Mux {
     fn type_as(&mut self, now: Now, client: ClientId, bytes: &[u8], kernel: &mut dyn Kernel) {
         for piece in bytes.chunks(TYPED_BYTES) {
             let Some(viewer) = self.viewer_mut(client) else { return };
-            let (face, drive, end) = (viewer.face, viewer.drive, viewer.heard() + piece.len() as u64);
+            let (face, drive, end) =
+                (viewer.face, viewer.drive, viewer.heard() + piece.len() as u64);
             let (typed, detach) = if viewer.detach.passes(piece) {
                 (piece.to_vec(), false)
             } else {
                 let sifted = viewer.detach.sift(piece);
                 (sifted.bytes, sifted.detach)
             };
-            let leads = self.faces.get(&face).is_some_and(|l| l.leader.is_none_or(|leader| leader == client));
+            let leads = self
+                .faces
+                .get(&face)
+                .is_some_and(|l| l.leader.is_none_or(|leader| leader == client));
             let (typed, by_hand) = reports::sift(&typed, leads);
             if drive {
                 if by_hand {
@@ -140,14 +147,19 @@ impl Mux {
                     self.accepted(client, end);
                 }
                 Err(InputError::Full(_)) => {
-                    if let Some(viewer) = self.viewer_mut(client).filter(|_| !has(Bug::StashDropped)) {
+                    if let Some(viewer) =
+                        self.viewer_mut(client).filter(|_| !has(Bug::StashDropped))
+                    {
                         viewer.stash.push_front((end, piece));
                     }
                     return;
                 }
                 Err(error) => {
                     self.accepted(client, end);
-                    self.note(client, ViewerNote::InputRefused { at: end, reason: error.to_string() });
+                    self.note(
+                        client,
+                        ViewerNote::InputRefused { at: end, reason: error.to_string() },
+                    );
                 }
             }
         }

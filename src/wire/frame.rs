@@ -120,7 +120,11 @@ pub fn restore_header(
     last: bool,
     len: usize,
 ) -> [u8; FRAME_HEADER_BYTES] {
-    raw_header(KIND_RESTORE, (offset.0 & OFFSET_BITS) | (u64::from(first) << 62) | (u64::from(last) << 63), len)
+    raw_header(
+        KIND_RESTORE,
+        (offset.0 & OFFSET_BITS) | (u64::from(first) << 62) | (u64::from(last) << 63),
+        len,
+    )
 }
 
 /// The bytes that stand before `len` bytes of input.

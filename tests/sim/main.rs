@@ -198,12 +198,18 @@ fn restless(world: &World) -> String {
     let mut who = String::new();
     for c in world.children.values() {
         let waiting = world.mux.pending_input(c.id).map(|(_, bytes)| bytes.len());
-        who += &format!("face {} alive {} out {} typed waiting {waiting:?}; ", c.id, c.alive, c.out.len());
+        who += &format!(
+            "face {} alive {} out {} typed waiting {waiting:?}; ",
+            c.id,
+            c.alive,
+            c.out.len()
+        );
     }
     for s in &world.seats {
         let v = &s.viewer;
         let typed = (v.accepted, v.sent, v.input.len());
-        who += &format!("viewer {} of {} attached {} typed {typed:?}; ", v.token, v.face, v.attached);
+        who +=
+            &format!("viewer {} of {} attached {} typed {typed:?}; ", v.token, v.face, v.attached);
     }
     who
 }

@@ -4,6 +4,7 @@ use super::settle::UNDO;
 use super::viewer::Viewer;
 use super::{Answer, ClientId, Effect, Mux, Now};
 use crate::limits::{HISTORY_ROWS_MAX, VIEWERS_MAX};
+use crate::planted::{Bug, has};
 use crate::units::{FaceId, Offset, Size};
 use crate::wire::{Attach, Message, Refusal, Reply, Role, ViewerNote};
 
@@ -131,7 +132,7 @@ impl Mux {
 
     /// Gives the terminal back, says why, and closes.
     pub(super) fn end_viewing(&mut self, client: ClientId, note: ViewerNote) {
-        let Some(viewer) = self.viewer(client) else { return };
+        let Some(viewer) = self.viewer(client).filter(|_| !has(Bug::SilentEnd)) else { return };
         let undo = self.undo(viewer);
         let handed = viewer.handed;
         self.unview_handed(client, undo.clone());

@@ -198,7 +198,6 @@ impl Mux {
         }
         if let Some(end) = &living.over
             && viewer.at >= living.face.complete()
-            && !has(Bug::SilentEnd)
         {
             let end = Box::new(end.clone());
             self.end_viewing(client, ViewerNote::Ended { end });

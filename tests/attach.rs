@@ -490,3 +490,24 @@ fn a_line_that_line_mode_would_cut_is_refused_with_a_bell() {
         terminal.expect("still alive");
     }
 }
+
+#[test]
+fn without_proc_the_terminal_is_found_another_way() {
+    let server = Server::start();
+    let face = server.face("echo here; exec cat");
+    // A /proc with nothing in it, for this client alone; where that is not allowed there is nothing to show.
+    let script = format!("mount -t tmpfs none /proc && exec {FACEMUX} attach {face}");
+    let argv = ["unshare", "--mount", "/bin/sh", "-c", &script];
+    let mut terminal = Terminal::start(&argv, &server.dir.environment(), (24, 80));
+    terminal.expect_that("an end or the face", |t| {
+        t.screen().contains("here")
+            || t.screen().contains("denied")
+            || t.screen().contains("permitted")
+    });
+    if !terminal.screen().contains("here") {
+        return;
+    }
+    terminal.type_text(DETACH);
+    assert_eq!(terminal.wait(), 0);
+    terminal.assert_as_before();
+}

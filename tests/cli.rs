@@ -357,3 +357,37 @@ fn a_socket_that_a_killed_server_left_is_no_obstacle() {
     assert_eq!(dir.run(&["ls"]).answer().lines().count(), 2);
     facemux::sys::process::kill(common::keepers(&dir)[0], 15).unwrap();
 }
+
+#[test]
+fn a_size_that_was_given_stays() {
+    let server = Server::start();
+    let face = server.run(&["new", "-d", "--size", "100x30", "--", "cat"]).answer();
+    assert!(server.run(&["info", &face]).answer().contains("100x30"));
+    server.run(&["resize", &face, "120x40"]).answer();
+    let mut terminal = server.terminal(&["attach", &face]);
+    terminal.type_text("x");
+    terminal.expect("x");
+    assert!(server.run(&["info", &face]).answer().contains("120x40"));
+}
+
+#[test]
+fn a_screen_comes_in_every_format_and_into_a_file() {
+    let server = Server::start();
+    let face = server.face("seq 1 60; printf '\\033[31mred\\033[m'; exec cat");
+    server.shows(&face, "red");
+    for (format, part) in [
+        ("text", "60\nred"),
+        ("ansi", "\x1b[31mred"),
+        ("json", "\"text\":\"red\""),
+        ("html", "<html"),
+        ("svg", "<svg"),
+    ] {
+        let out = server.run(&["snap", &face, "--format", format]).answer();
+        assert!(out.contains(part), "{format}: {out}");
+    }
+    let file = server.dir.path().join("screen");
+    let into = ["snap", &face, "--history", "10", "-o", file.to_str().unwrap()];
+    assert_eq!(server.run(&into).answer(), "");
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.starts_with("28\n") && text.trim_end().ends_with("red"), "{text}");
+}

@@ -4,6 +4,7 @@
 //! word is a command.
 
 use facemux::config::{Config, ConfigError, USAGE};
+use facemux::sys::process;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -11,21 +12,40 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|w| w.to_str()) {
         Some("serve") => serve(&words[1..]),
-        Some("daemon") => ExitCode::from(facemux::daemon::run()),
+        Some("daemon") => {
+            // The keeper of an ordinary user may read the daemon's account only while it is dumpable.
+            protect("facemux-daemon", process::user() == 0);
+            ExitCode::from(facemux::daemon::run())
+        }
         #[cfg(feature = "ssh")]
-        Some("ssh") => match facemux::frontend::ssh::run() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("facemux ssh: {error}");
-                ExitCode::FAILURE
+        Some("ssh") => {
+            protect("facemux-ssh", true);
+            match facemux::frontend::ssh::run() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("facemux ssh: {error}");
+                    ExitCode::FAILURE
+                }
             }
-        },
+        }
         #[cfg(feature = "web")]
-        Some("web") => ExitCode::from(facemux::frontend::web::run()),
+        Some("web") => {
+            protect("facemux-web", true);
+            ExitCode::from(facemux::frontend::web::run())
+        }
         Some("--dir") if words.get(2).is_some_and(|w| w == "serve") => {
             serve(&[&words[..2], &words[3..]].concat())
         }
         _ => ExitCode::from(facemux::cli::run(words)),
+    }
+}
+
+/// A role's name in ps, and with `closed` its memory and descriptors out of reach of others of its user.
+fn protect(name: &str, closed: bool) {
+    // Neither is worth ending for.
+    let _ = process::set_name(name);
+    if closed {
+        let _ = process::set_dumpable(false);
     }
 }
 

@@ -109,6 +109,9 @@ impl Server {
                 }
             }
             Phase::Leaving { until } => {
+                self.flush(now);
+                // The end of its link tells the daemon to go, after all that was still on its way.
+                self.daemon.link.take_if(|link| link.is_empty());
                 if self.roles().all(|r| r.pid.is_none()) {
                     self.close();
                 } else if now >= until {
@@ -134,11 +137,9 @@ impl Server {
         }
     }
 
-    /// The daemon goes when its link ends, after what was still on its way; the frontends likewise, and by SIGTERM.
+    /// Daemon and frontends go when their links end; the frontends by SIGTERM too.
     fn leave(&mut self, now: Instant) {
         self.phase = Phase::Leaving { until: now + LEAVING };
-        self.flush(now);
-        self.daemon.link = None;
         for frontend in [&mut self.web, &mut self.ssh].into_iter().flatten() {
             frontend.link = None;
             if let Some(pid) = frontend.role.pid {

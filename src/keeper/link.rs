@@ -61,6 +61,11 @@ impl Link {
         Ok(())
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Sends what it can.
     ///
     /// # Errors

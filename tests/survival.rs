@@ -1,0 +1,172 @@
+//! The server whole: its daemon is killed again and again, and no program, line or keystroke is lost or doubled.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{FACEMUX, Server, children, eventually};
+use facemux::sys::{process, procfs, signals};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+fn kill_daemon(server: &Server) -> u32 {
+    let pid = server.role_pid("daemon");
+    process::kill(pid, signals::KILL).unwrap();
+    pid
+}
+
+fn pids(server: &Server) -> Vec<u64> {
+    let faces: serde_json::Value =
+        serde_json::from_str(&server.run(&["ls", "--json"]).answer()).unwrap();
+    faces.as_array().unwrap().iter().map(|f| f["pid"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn twenty_printing_faces_survive_the_daemons_death() {
+    let server = Server::start();
+    for _ in 0..20 {
+        server.face("while :; do echo tick; sleep .02; done");
+    }
+    let before = pids(&server);
+    assert_eq!(before.len(), 20);
+    let dead = kill_daemon(&server);
+    let begun = Instant::now();
+    let after = eventually("ls works again", || {
+        let ran = server.run(&["ls", "--json"]);
+        (ran.code == 0).then(|| pids(&server))
+    });
+    println!("ls again after {:?}", begun.elapsed());
+    assert_eq!(after, before);
+    assert_ne!(server.role_pid("daemon"), dead);
+    assert_eq!(server.face("exit 0"), "21");
+    assert!(server.snap("7").contains("tick"));
+}
+
+#[test]
+fn every_line_printed_while_daemons_die_is_in_the_history_once() {
+    let server = Server::start();
+    let face = server.face(
+        "i=0; while [ $i -lt 4000 ]; do echo line $i end; i=$((i+1)); done; echo all; exec cat",
+    );
+    for _ in 0..8 {
+        let reached = server.run(&["info", &face, "--json"]);
+        kill_daemon(&server);
+        eventually("it is back", || (server.run(&["info", &face]).code == 0).then_some(()));
+        drop(reached);
+    }
+    server.shows(&face, "all");
+    let text = server.run(&["snap", &face, "--history", "5000"]).answer();
+    let lines: Vec<&str> = text.lines().filter(|l| l.starts_with("line ")).collect();
+    let expected: Vec<String> = (0..4000).map(|i| format!("line {i} end")).collect();
+    let differs = lines.iter().zip(&expected).find(|(got, wanted)| *got != wanted);
+    assert_eq!((lines.len(), differs), (4000, None), "log:\n{}", server.log());
+}
+
+#[test]
+fn what_was_accepted_is_typed_once_while_daemons_die() {
+    let server = Server::start();
+    let file = server.dir.path().join("typed");
+    let face = server.face(&format!("stty -echo; echo go; exec cat > {}", file.display()));
+    server.shows(&face, "go");
+    let mut accepted = Vec::new();
+    for n in 0..60 {
+        let killer = (n % 6 == 3).then(|| kill_daemon(&server));
+        let ran = server.run(&["send", &face, &format!("word{n}\r")]);
+        if ran.code == 0 {
+            accepted.push(format!("word{n}"));
+        } else {
+            assert!(killer.is_some(), "{ran:?}");
+            eventually("it is back", || (server.run(&["info", &face]).code == 0).then_some(()));
+        }
+    }
+    let last = accepted.last().unwrap().clone();
+    let read = || std::fs::read_to_string(&file).unwrap();
+    eventually("the last word arrives", || read().contains(&last).then_some(()));
+    let typed: Vec<String> = read().lines().map(str::to_owned).collect();
+    let mut once = typed.clone();
+    once.dedup();
+    assert_eq!(typed, once, "doubled");
+    let lost: Vec<&String> = accepted.iter().filter(|w| !typed.contains(w)).collect();
+    assert!(lost.is_empty(), "accepted and lost: {lost:?} of {typed:?}");
+    let number = |w: &String| w.trim_start_matches("word").parse::<u32>().unwrap();
+    assert!(typed.iter().map(number).is_sorted(), "{typed:?}");
+}
+
+#[test]
+fn a_drain_leaves_no_process_and_no_socket() {
+    let server = Server::start();
+    for _ in 0..5 {
+        server.face("trap '' HUP; setsid sleep 1000 & exec sleep 1000");
+    }
+    let ours = procfs::all();
+    let all: Vec<u32> =
+        procfs::descendants(&ours, &[server.keeper_pid()]).iter().map(|p| p.pid).collect();
+    assert!(all.len() >= 6, "{all:?}");
+    process::kill(server.keeper_pid(), signals::TERMINATE).unwrap();
+    eventually("everything is gone", || {
+        let left =
+            all.iter().filter(|pid| procfs::stat(**pid).is_some_and(|s| !s.is_dead())).count();
+        (left == 0 && !server.socket().exists()).then_some(())
+    });
+    eventually("it says so", || server.log().contains("the server has ended").then_some(()));
+}
+
+#[test]
+fn new_starts_a_server_of_its_own_session_when_none_runs() {
+    let dir = common::Dir::new();
+    assert_eq!(dir.run(&["new", "-d", "--", "sleep", "1000"]).answer(), "1");
+    let lock = std::fs::read_to_string(dir.path().join("lock")).unwrap();
+    let keeper: u32 = lock.trim().parse().unwrap();
+    let stat = procfs::stat(keeper).unwrap();
+    assert_eq!(stat.session, keeper);
+    assert_eq!(procfs::working_directory(keeper).unwrap(), std::path::Path::new("/"));
+    assert_eq!(children(keeper).len(), 2, "daemon and face, no frontends");
+    assert!(std::fs::read_to_string(dir.path().join("log")).unwrap().contains("is ready"));
+    assert_eq!(dir.run(&["new", "-d", "--", "sleep", "1000"]).answer(), "2");
+    process::kill(keeper, signals::TERMINATE).unwrap();
+    eventually("it has ended", || procfs::stat(keeper).is_none_or(|s| s.is_dead()).then_some(()));
+}
+
+#[test]
+fn as_process_one_it_serves_reaps_and_drains() {
+    if process::user() != 0 {
+        println!("not run: a PID namespace takes root");
+        return;
+    }
+    let dir = common::Dir::new();
+    let log = std::fs::File::create(dir.path().join("serve.log")).unwrap();
+    let mut one = Command::new("unshare")
+        .args(["--pid", "--fork", "--mount-proc", "--kill-child", FACEMUX, "serve", "--web", "off"])
+        .env_clear()
+        .envs(dir.environment())
+        .stderr(log)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("it serves", || (dir.run(&["ls"]).code == 0).then_some(()));
+    assert_eq!(
+        dir.run(&["new", "-d", "--", "sh", "-c", "(setsid sleep 4711 &); exec sleep 1000"])
+            .answer(),
+        "1"
+    );
+    let inside = children(one.id())[0];
+    let daemon = eventually("the daemon is found", || {
+        children(inside).into_iter().find(|p| {
+            let line = std::fs::read(format!("/proc/{p}/cmdline")).unwrap_or_default();
+            line.ends_with(b"daemon\0")
+        })
+    });
+    process::kill(daemon, signals::KILL).unwrap();
+    eventually("it serves again", || (dir.run(&["info", "1"]).code == 0).then_some(()));
+    assert_eq!(dir.run(&["kill", "1"]).code, 0);
+    let left = children(inside);
+    assert_eq!(left.len(), 1, "the daemon alone is left: {left:?}");
+    process::kill(inside, signals::TERMINATE).unwrap();
+    let status = one.wait().unwrap();
+    assert_eq!(
+        status.code(),
+        Some(0),
+        "{}",
+        std::fs::read_to_string(dir.path().join("serve.log")).unwrap()
+    );
+}

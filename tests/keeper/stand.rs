@@ -115,6 +115,9 @@ impl Keeper {
         let mut daemon = self.next_daemon();
         daemon.take_start();
         daemon.send(&ToKeeper::Ready);
+        // An answer shows that what came before was acted on.
+        daemon.send(&ToKeeper::Reserve { upto: 0 });
+        assert!(matches!(daemon.next().0, FromKeeper::Reserved { .. }));
         daemon
     }
 

@@ -23,7 +23,11 @@ struct Web {
 
 impl Web {
     fn start(auth: &str) -> Web {
-        let server = Server::with(&["--web", "127.0.0.1:0", "--auth", auth]);
+        Web::with(&["--auth", auth])
+    }
+
+    fn with(flags: &[&str]) -> Web {
+        let server = Server::with(&[&["--web", "127.0.0.1:0"], flags].concat());
         let port = eventually("the web frontend listens", || {
             let log = server.log();
             let address = log.split("web listens at 127.0.0.1:").nth(1)?;
@@ -257,6 +261,63 @@ fn what_a_token_does_not_open_looks_like_what_does_not_exist() {
         id.lines().find(|l| l.contains("viewer")).unwrap().split(' ').next().unwrap().to_owned();
     web.server.run(&["token", "revoke", &id]).answer();
     assert_eq!(get(web.port, "/api/v1/faces", &[bearer]).status, 401, "revoked at once");
+}
+
+#[test]
+fn users_whom_a_proxy_names_have_faces_of_their_own() {
+    let from = ["--auth-header", "X-User", "--auth-from", "127.0.0.1"];
+    let web = Web::with(&[&["--auth", "proxy-header"], &from[..]].concat());
+    let own = web.origin();
+    let made = ask(web.port, "POST", "/api/v1/faces", &["X-User: ann", "X-Facemux: 1", &own], "");
+    assert!(made.status == 201 && made.body.contains(r#""user":"ann""#), "{made:?}");
+    let asked = |user: &str, path: &str| get(web.port, path, &[&format!("X-User: {user}")]);
+    assert_eq!(asked("ann", "/api/v1/faces/1").status, 200);
+    assert_eq!(asked("ann", "/?face=1").status, 200);
+    assert_eq!(asked("bob", "/api/v1/faces").body, "[]");
+    let (there, missing) = (asked("bob", "/?face=1"), asked("bob", "/?face=9"));
+    assert_eq!((there.status, there.head, there.body), (404, missing.head, missing.body));
+    assert_eq!(get(web.port, "/api/v1/faces", &[]).status, 401);
+    let end =
+        ask(web.port, "DELETE", "/api/v1/faces/1", &["X-User: bob", "X-Facemux: 1", &own], "");
+    assert_eq!(end.status, 404);
+    let afar = Web::with(&[
+        "--auth",
+        "proxy-header",
+        "--auth-header",
+        "X-User",
+        "--auth-from",
+        "192.0.2.1",
+    ]);
+    assert_eq!(get(afar.port, "/api/v1/faces", &["X-User: ann"]).status, 401);
+}
+
+#[test]
+fn a_page_hears_of_the_clipboard_and_of_the_servers_end() {
+    let web = Web::start("none");
+    let face = web.server.face("while read line; do printf '\\033]52;c;aGVsbG8=\\007'; done");
+    let mut page = Page::open(web.port, &face, "1", "");
+    let mut heard = None;
+    // The watch may begin a moment after the page: a program that writes but once is not lost on it for long.
+    page.socket.stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    eventually("the clipboard's text", || {
+        page.write(b"\n");
+        while let Ok(said) = page.try_step() {
+            heard = said.filter(|said| said["type"] == "clipboard").or(heard.take());
+        }
+        heard.clone()
+    });
+    assert_eq!(heard.unwrap()["base64"], "aGVsbG8=");
+    page.socket.stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    facemux::sys::process::kill(web.server.keeper_pid(), 15).unwrap();
+    let mut draining = false;
+    let code = loop {
+        match page.try_step() {
+            Ok(said) => draining |= said.is_some_and(|said| said["type"] == "draining"),
+            Err(code) => break code,
+        }
+    };
+    assert!(matches!(code, Some(1000 | 1001)), "{code:?}");
+    assert!(draining || code == Some(1000));
 }
 
 #[test]

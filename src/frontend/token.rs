@@ -195,6 +195,11 @@ impl Store {
         (bool::from(found) && !entry.ended(now_ms)).then_some(entry)
     }
 
+    /// Whether a token or cookie of this id is there and has not ended.
+    pub fn is_living(&self, id: &str, now_ms: u64) -> bool {
+        self.tokens.iter().any(|t| t.id == id && !t.ended(now_ms))
+    }
+
     /// Gives a browser a cookie for a link's secret, and spends the link when it is good for one exchange.
     ///
     /// # Errors

@@ -115,7 +115,7 @@ impl Server {
             log_json: is_json(self.config.log_style),
             page_faces: self.config.page_faces,
             idle_timeout_ms: self.config.settings.idle_timeout_ms,
-            first: frontend.role.starts == 1,
+            first: frontend.role.starts == 0,
         };
         let mut link = Link::new(ours);
         // Before it starts, so that its first read finds them.

@@ -31,11 +31,18 @@ pub struct Visitor {
     pub means: Means,
     /// When the token ends; `None` for never.
     pub ends_ms: Option<u64>,
+    /// The id of the token or cookie shown.
+    pub token: Option<String>,
 }
 
 impl Visitor {
     fn of(entry: &Entry, means: Means) -> Visitor {
-        Visitor { actor: entry.actor(), means, ends_ms: entry.expires_ms }
+        Visitor {
+            actor: entry.actor(),
+            means,
+            ends_ms: entry.expires_ms,
+            token: Some(entry.id.clone()),
+        }
     }
 }
 
@@ -146,7 +153,9 @@ impl Access {
     ) -> Result<Visitor, Denied> {
         self.check_host(head, ends)?;
         match &self.auth {
-            Auth::None => Ok(Visitor { actor: Actor::OWNER, means: Means::Open, ends_ms: None }),
+            Auth::None => {
+                Ok(Visitor { actor: Actor::OWNER, means: Means::Open, ends_ms: None, token: None })
+            }
             Auth::ProxyHeader { header, .. } => {
                 if !self.from.contains(&ends.peer.ip().to_canonical()) {
                     return Err(Denied::Missing);
@@ -158,7 +167,7 @@ impl Access {
                     return Err(Denied::Wrong);
                 }
                 let actor = Actor { user: Some(user.to_owned()), role: Role::Owner, only: None };
-                Ok(Visitor { actor, means: Means::Ambient, ends_ms: None })
+                Ok(Visitor { actor, means: Means::Ambient, ends_ms: None, token: None })
             }
             Auth::Token => self.by_token(head, store, now_ms),
         }

@@ -159,9 +159,9 @@ async fn try_answer(
         }
         Route::Ticket => ticket(server, body, visitor).await?,
         Route::TtydToken => {
-            let actor = visitor.actor.clone();
             let random = random().map_err(|e| Trouble::Body(e.to_string()))?;
-            let token = server.tickets.borrow_mut().issue(actor, None, random, clock::wall_ms());
+            let token =
+                server.tickets.borrow_mut().issue(visitor.clone(), None, random, clock::wall_ms());
             Answer::json(200, json!({ "token": token }).to_string())
         }
         Route::Share => share(server, request, visitor).await?,
@@ -239,8 +239,12 @@ pub async fn face_info(
 
 /// How many faces live, when the daemon answers in time.
 pub async fn living(server: &Server) -> Option<usize> {
-    let visitor =
-        Visitor { actor: Actor::OWNER, means: super::access::Means::Bearer, ends_ms: None };
+    let visitor = Visitor {
+        actor: Actor::OWNER,
+        means: super::access::Means::Bearer,
+        ends_ms: None,
+        token: None,
+    };
     let list = wire::Request::List { all: false };
     match server.reactor.within(READY, ask(server, &visitor, &list)).await {
         Some(Ok((Reply::Faces(faces), _))) => Some(faces.len()),
@@ -322,8 +326,8 @@ async fn ticket(server: &Server, body: &[u8], visitor: &Visitor) -> Result<Answe
     let face = face_of(&read::<TicketWish>(body)?.face)?;
     face_info(server, visitor, &face).await?;
     let random = random().map_err(|e| Trouble::Body(e.to_string()))?;
-    let actor = visitor.actor.clone();
-    let ticket = server.tickets.borrow_mut().issue(actor, Some(face), random, clock::wall_ms());
+    let ticket =
+        server.tickets.borrow_mut().issue(visitor.clone(), Some(face), random, clock::wall_ms());
     Ok(Answer::json(201, json!({ "ticket": ticket }).to_string()))
 }
 

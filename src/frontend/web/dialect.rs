@@ -174,6 +174,15 @@ impl Dialect {
         }
     }
 
+    /// Passes on what the program wrote to the clipboard, to a page that drives it.
+    pub fn clipboard(&self, base64: &str, socket: &mut WebSocket) {
+        if let Dialect::Page(page) = self
+            && page.drive
+        {
+            socket.push(&[&page::clipboard(base64)]);
+        }
+    }
+
     /// Passes a note of the daemon on; ttyd has no words for them.
     pub fn note(&mut self, note: &ViewerNote, socket: &mut WebSocket) {
         if let Dialect::Page(page) = self {

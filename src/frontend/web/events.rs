@@ -75,6 +75,9 @@ async fn stream(
             return Err(());
         }
         text.clear();
+        if !server.still_valid(visitor.token.as_deref()) {
+            return Err(());
+        }
         match server.reactor.within(Duration::from_millis(WS_PING_MS), door.event()).await {
             None => text.push_str(": \n\n"),
             Some(Ok(event)) => {

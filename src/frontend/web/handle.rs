@@ -74,7 +74,7 @@ fn denied(server: &Server, request: &Request, why: Denied) -> Answer {
                 .header("WWW-Authenticate", "Bearer error=\"invalid_token\""),
         },
         Denied::Host => {
-            Answer::text(403, "this server is not known by that name; allow it with --origin")
+            Answer::text(403, "this server is not known by that name; allow it with --allow-origin")
         }
         Denied::Origin => Answer::text(403, "this may be asked by a page of this server only"),
         Denied::Header => Answer::text(403, "send the header X-Facemux: 1"),
@@ -300,10 +300,8 @@ fn socket_wish(server: &Server, request: &Request, target: &Target) -> Result<re
     let dialect = Dialect::choose(head.words("sec-websocket-protocol"))
         .ok_or_else(|| Answer::text(400, "offer the subprotocol facemux.1 or tty"))?;
     let ticket = target.query("ticket").map(|ticket| {
-        let actor = server.tickets.borrow_mut().redeem(ticket, &face, clock::wall_ms());
-        actor
-            .map(|actor| Visitor { actor, means: Means::Bearer, ends_ms: None })
-            .ok_or(Denied::Wrong)
+        let visitor = server.tickets.borrow_mut().redeem(ticket, &face, clock::wall_ms());
+        visitor.ok_or(Denied::Wrong)
     });
     let visitor = ticket.unwrap_or_else(|| server.visitor(head, request.ends));
     // Without a credential yet, a ttyd client may still show its ticket: that is one no browser sends by itself.

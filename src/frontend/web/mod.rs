@@ -8,6 +8,7 @@ pub mod access;
 mod answer;
 mod api;
 mod assets;
+mod clipboard;
 mod connection;
 mod cookie;
 mod dialect;

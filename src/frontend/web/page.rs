@@ -181,6 +181,11 @@ pub fn say(value: &Value) -> Vec<u8> {
     message
 }
 
+/// What the program wrote to the clipboard.
+pub fn clipboard(base64: &str) -> Vec<u8> {
+    say(&json!({ "type": "clipboard", "base64": base64 }))
+}
+
 /// The answer to a ping.
 pub fn pong(n: u64) -> Vec<u8> {
     say(&json!({ "type": "pong", "n": n }))

@@ -5,6 +5,7 @@
 //! When the daemon goes away the viewer connects again and goes on from its offset; the page does not notice.
 
 use super::access::Visitor;
+use super::clipboard::Ear;
 use super::dialect::{Dialect, Step};
 use super::door::{self, Door, DoorError};
 use super::figures;
@@ -90,15 +91,17 @@ async fn attach(server: &Rc<Server>, socket: &mut WebSocket, wish: Wish) -> Opti
         Ok(ask) => ask,
         Err(reason) => return Some(Close(1008, reason.into())),
     };
-    let Some(actor) = visitor.map(|v| v.actor).or_else(|| redeem(server, &dialect, &face)) else {
+    let Some(visitor) = visitor.or_else(|| redeem(server, &dialect, &face)) else {
         return Some(Close(1008, "not logged in".into()));
     };
+    let Visitor { actor, token, .. } = visitor;
     ask.drive &= actor.role >= Role::Driver;
     let info = match face_info(server, &actor, &face).await {
         Ok(info) => info,
         Err(refused) => return Some(refused.tell(socket, &mut dialect)),
     };
     dialect.meet(&info, socket);
+    let is_tty = dialect.is_tty();
     let Ok(viewer) = Viewer::new(ask, Some(actor)) else {
         return Some(Close(1008, "a face's name that is too long".into()));
     };
@@ -115,6 +118,8 @@ async fn attach(server: &Rc<Server>, socket: &mut WebSocket, wish: Wish) -> Opti
         ping: server.reactor.sleep(Duration::from_millis(WS_PING_MS)),
         pinged: false,
         ending: EndingWatch::new(server),
+        clipboard: (!is_tty).then(|| Ear::new(server, info.id)),
+        token,
     };
     poll_fn(|cx| relay.poll(cx)).await
 }
@@ -141,7 +146,7 @@ async fn first_message(socket: &mut WebSocket) -> Option<tungstenite::Bytes> {
 }
 
 /// A ttyd client's ticket, spent.
-fn redeem(server: &Server, dialect: &Dialect, face: &str) -> Option<Actor> {
+fn redeem(server: &Server, dialect: &Dialect, face: &str) -> Option<Visitor> {
     let now_ms = crate::sys::clock::wall_ms();
     server.tickets.borrow_mut().redeem(dialect.ticket()?, face, now_ms)
 }
@@ -212,6 +217,9 @@ struct Relay<'a> {
     ping: Sleep,
     pinged: bool,
     ending: EndingWatch,
+    clipboard: Option<Ear>,
+    /// The token it came in by, which may be revoked meanwhile.
+    token: Option<String>,
 }
 
 /// Whether a step of the relay moved anything, or the relay is over.
@@ -222,6 +230,9 @@ impl Relay<'_> {
         if self.ending.poll(cx.waker()) {
             self.dialect.note(&ViewerNote::Draining, self.socket);
             return Poll::Ready(Some(Close(1001, "the server ends".into())));
+        }
+        if let Some(text) = self.clipboard.as_ref().and_then(|ear| ear.poll(cx.waker())) {
+            self.dialect.clipboard(&text, self.socket);
         }
         loop {
             match self.turn(cx) {
@@ -393,6 +404,9 @@ impl Relay<'_> {
     /// One ping in a minute without a word; gone when the next minute has none either.
     fn keep_alive(&mut self, cx: &mut Context<'_>) -> Result<(), Option<Close>> {
         while Pin::new(&mut self.ping).poll(cx).is_ready() {
+            if !self.server.still_valid(self.token.as_deref()) {
+                return Err(Some(Close(1008, "the token has ended".into())));
+            }
             if self.socket.take_heard() {
                 self.pinged = false;
             } else if self.pinged {

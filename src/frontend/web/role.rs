@@ -88,13 +88,15 @@ fn serve_on(
         reactor: reactor.clone(),
         start,
         access,
+        clipboard: Default::default(),
+        executor: executor.clone(),
         tickets: RefCell::default(),
         failures: RefCell::default(),
         figures: Figures::default(),
         ending: Ending::default(),
     });
     let done = Rc::new(Cell::new(false));
-    executor.spawn(server::accept(server.clone(), executor.clone(), listener)).detach();
+    executor.spawn(server::accept(server.clone(), listener)).detach();
     executor.spawn(end(server, control, done.clone())).detach();
     reactor.run(&executor, &done).map_err(io("epoll"))
 }

@@ -1,6 +1,7 @@
 //! The server: what all connections share, and the loop that takes them.
 
 use super::access::{Access, Ends, Visitor};
+use super::clipboard::Listeners;
 use super::figures::{self, Figures};
 use super::rate::Failures;
 use super::reactor::{Reactor, Source, Way};
@@ -31,6 +32,10 @@ pub struct Server {
     pub tokens: RefCell<TokenFile>,
     /// The tickets.
     pub tickets: RefCell<Tickets>,
+    /// Who waits for what programs write to the clipboard.
+    pub clipboard: Listeners,
+    /// Runs what outlives a request.
+    pub executor: Rc<LocalExecutor<'static>>,
     /// Failed logins.
     pub failures: RefCell<Failures>,
     /// What is counted.
@@ -113,12 +118,17 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Whether what somebody came in by is good still: it may have been revoked, or have expired.
+    pub fn still_valid(&self, token: Option<&str>) -> bool {
+        let Some(id) = token else { return true };
+        let mut tokens = self.tokens.borrow_mut();
+        tokens.read().is_ok_and(|store| store.is_living(id, clock::wall_ms()))
+    }
+}
+
 /// Takes connections for ever.
-pub async fn accept(
-    server: Rc<Server>,
-    executor: Rc<LocalExecutor<'static>>,
-    listener: Source<TcpListener>,
-) {
+pub async fn accept(server: Rc<Server>, listener: Source<TcpListener>) {
     loop {
         match listener.io(Way::Read, TcpListener::accept).await {
             Ok((stream, peer)) => {
@@ -128,7 +138,7 @@ pub async fn accept(
                     connection::turn_away(stream);
                 } else if let Ok((source, local)) = prepare(&server.reactor, stream) {
                     let ends = Ends { peer, local };
-                    executor.spawn(connection::serve(server.clone(), source, ends)).detach();
+                    server.executor.spawn(connection::serve(server.clone(), source, ends)).detach();
                 }
             }
             Err(e) if is_peers(&e) => {}

@@ -56,10 +56,16 @@ export class Server {
     return server;
   }
 
-  /** A link that works once, as an owner. */
-  async link() {
-    const { stdout } = await this.cli('token', 'new', '--role', 'owner', '--ttl', '1h');
-    return `${this.url}/?t=${stdout.trim()}`;
+  /** The cookies of who opened the link that the server printed: it works once. */
+  async cookies(browser) {
+    if (this.jar) return this.jar;
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(/http:\/\/\S+\?t=\S+/.exec(this.said)[0]);
+    await until('a cookie', async () => (await context.cookies()).length > 0);
+    this.jar = await context.cookies();
+    await context.close();
+    return this.jar;
   }
 
   cli(...words) {
@@ -181,11 +187,7 @@ export async function window(browser, server, options = {}) {
   });
   context.on('weberror', (error) => context.complaints.push(String(error.error())));
   if (remember) await context.addInitScript((stored) => { if (!localStorage.getItem('facemux')) localStorage.setItem('facemux', stored); }, JSON.stringify({ version: 2, ...remember }));
-  const id = (await server.cli('ls', '--json').then(({ stdout }) => JSON.parse(stdout)))[0]?.id ?? await server.face('first');
-  const page = await context.newPage();
-  await page.goto(`${await server.link()}&face=${id}`);
-  await page.waitForSelector('#page .sidebar');
-  await page.close();
+  await context.addCookies(await server.cookies(browser));
   return context;
 }
 

@@ -21,6 +21,7 @@ export interface Events {
   rang(id: number): void;
   progressed(id: number, progress: Progress | null): void;
   notified(id: number, text: string): void;
+  clipboard(id: number, base64: string): void;
   ended(id: number, end: Certificate): void;
   limits(limits: Limits): void;
   up(): void;
@@ -102,6 +103,7 @@ export class EventStream {
     on('bell', (said) => withId(said, (id) => this.events.rang(id)));
     on('progress', (said) => withId(said, (id, fields) => this.events.progressed(id, progress(fields))));
     on('notify', (said) => withId(said, (id, fields) => this.events.notified(id, clean(fields['text']))));
+    on('clipboard', (said) => withId(said, (id, fields) => this.events.clipboard(id, typeof fields['base64'] === 'string' ? fields['base64'] : '')));
     on('ended', (said) => withId(said, (id, fields) => this.events.ended(id, decodeCertificate(fields['end'] ?? fields))));
   }
 

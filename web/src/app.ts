@@ -87,6 +87,7 @@ export class App {
       rang: (id) => this.store.dispatch({ type: 'rang', id }),
       progressed: (id, progress) => this.store.dispatch({ type: 'progressed', id, progress }),
       notified: (id, text) => this.notified(id, text),
+      clipboard: (id, base64) => this.views.clipboard(id, base64),
       ended: (id, end) => this.views.ended(id, end),
       limits: (limits) => this.store.dispatch({ type: 'limits', limits }),
       up: () => this.store.dispatch({ type: 'server', server: { is: 'up' } }),
@@ -124,6 +125,7 @@ export class App {
     onPreference(() => this.changeSettings({}));
     addEventListener('online', () => this.network(true));
     addEventListener('offline', () => this.network(false));
+    addEventListener('pagehide', () => { this.saveScroll(); this.notebook.flush(); });
     addEventListener('pageshow', (event) => { if (event.persisted) this.again(); });
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.seenAgain(); });
     if (!navigator.onLine) this.network(false);

@@ -13,10 +13,6 @@ export class Notebook {
   private readonly faces = new Set<number>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor() {
-    addEventListener('pagehide', () => this.flush());
-  }
-
   face(id: number, created: string): FaceMemory {
     return faceMemory(this.memory, id, created);
   }

@@ -117,6 +117,27 @@ export class Views {
     this.toasts.show({ text: `${label(face)} ${ending(end)}`, ...(end ? { detail: end.reason } : {}), about: `ended-${id}`, tone: end?.code === 0 ? 'plain' : 'bad' });
   }
 
+  /** A face wrote to the clipboard (OSC 52): done, asked or left, by the face's right. Only a window that is seen does it. */
+  clipboard(id: number, base64: string): void {
+    if (document.hidden || !this.views.has(id)) return;
+    const face = this.store.state.faces[id];
+    const text = decodeClipboard(base64);
+    if (!face || text === null || text === '') return;
+    const right = this.notebook.face(id, face.created).clipboard;
+    if (right === 'deny') return;
+    const put = async (): Promise<void> => {
+      const name = this.name(id);
+      if (await copy(text)) this.toasts.show({ text: `${name} copied ${text.length} characters`, about: `clipboard-${id}` });
+      else this.toasts.show({ text: `${name} wants to copy ${text.length} characters`, about: `clipboard-${id}`, offers: [{ name: 'Copy', run: () => void copy(text) }] });
+    };
+    if (right === 'allow') return void put();
+    const decide = (clipboard: 'allow' | 'deny'): void => this.notebook.changeFace(id, face.created, { clipboard });
+    this.toasts.show({
+      text: `${this.name(id)} wants to write to your clipboard`, detail: visible(text.slice(0, 120)), about: `clipboard-${id}`,
+      offers: [{ name: 'Once', run: () => void put() }, { name: 'Always for this face', run: () => { decide('allow'); void put(); } }, { name: 'Never', run: () => decide('deny') }],
+    });
+  }
+
   /** The page's room changed: every view learns of it, the seen one draws itself anew. */
   resized(): void {
     const fit = this.viewed?.terminal.fit(this.around.area);
@@ -238,24 +259,5 @@ export class Views {
     if (answer === 'all') view.terminal.term.paste(pasted.text);
     else if (answer === 'clean') view.terminal.term.paste(harmless(pasted.text));
     view.terminal.focus();
-  }
-
-  private clipboard(id: number, base64: string): void {
-    const face = this.store.state.faces[id];
-    const text = decodeClipboard(base64);
-    if (!face || text === null || text === '') return;
-    const right = this.notebook.face(id, face.created).clipboard;
-    if (right === 'deny') return;
-    const put = async (): Promise<void> => {
-      const name = this.name(id);
-      if (await copy(text)) this.toasts.show({ text: `${name} copied ${text.length} characters`, about: `clipboard-${id}` });
-      else this.toasts.show({ text: `${name} wants to copy ${text.length} characters`, about: `clipboard-${id}`, offers: [{ name: 'Copy', run: () => void copy(text) }] });
-    };
-    if (right === 'allow') return void put();
-    const decide = (clipboard: 'allow' | 'deny'): void => this.notebook.changeFace(id, face.created, { clipboard });
-    this.toasts.show({
-      text: `${this.name(id)} wants to write to your clipboard`, detail: visible(text.slice(0, 120)), about: `clipboard-${id}`,
-      offers: [{ name: 'Once', run: () => void put() }, { name: 'Always for this face', run: () => { decide('allow'); void put(); } }, { name: 'Never', run: () => decide('deny') }],
-    });
   }
 }

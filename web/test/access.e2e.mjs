@@ -1,8 +1,8 @@
 // Usable by all: axe finds nothing serious in either theme, and a phone gets its keys and its targets.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { after, before, test } from 'node:test';
-import { Server, browse, connected, open, seen, until, window } from './harness.mjs';
+import { after, afterEach, before, test } from 'node:test';
+import { Server, browse, closeWindows, connected, open, seen, until, window } from './harness.mjs';
 
 const axe = createRequire(import.meta.url)('axe-core').source;
 let server;
@@ -11,6 +11,7 @@ before(async () => {
   server = await Server.start();
   browser = await browse();
 });
+afterEach(closeWindows);
 after(async () => {
   await browser?.close();
   await server?.stop();

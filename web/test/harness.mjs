@@ -177,10 +177,19 @@ export function browse() {
   return chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
 }
 
+const windows = new Set();
+
+/** Closes what a test left open. */
+export async function closeWindows() {
+  for (const context of windows) await context.close().catch(() => {});
+  windows.clear();
+}
+
 /** A window that is signed in; whatever its pages complain about is gathered in `complaints`. */
 export async function window(browser, server, options = {}) {
   const { remember, ...rest } = options;
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...rest });
+  windows.add(context);
   context.complaints = [];
   context.on('console', (message) => {
     if (/Content Security Policy|TypeError|ReferenceError/.test(message.text())) context.complaints.push(message.text());

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { Server, browse, connected, open, screen, seen, snapped, until, window } from './harness.mjs';
+import { after, afterEach, before, test } from 'node:test';
+import { Server, browse, closeWindows, connected, open, screen, seen, snapped, until, window } from './harness.mjs';
 
 let server;
 let browser;
@@ -11,6 +11,7 @@ before(async () => {
   server = await Server.start();
   browser = await browse();
 });
+afterEach(closeWindows);
 after(async () => {
   await browser?.close();
   await server?.stop();

@@ -49,6 +49,8 @@ fn turn(mut server: Server, held: &Held) -> Result<(), SysError> {
     while server.phase != Phase::Over {
         let now = Instant::now();
         server.start_roles(now);
+        // What that says to the daemon goes now: nothing may wake this loop for long.
+        server.flush(now);
         // Each daemon has a socket of its own, which may have its predecessor's number.
         let current = server.daemon_socket().map(|fd| (fd, server.daemon.role.starts));
         if current != polled {

@@ -196,6 +196,7 @@ export class App {
     const fresh = faces.filter((face) => !state.faces[face.id] && !face.ended).map((face) => face.id);
     this.store.dispatch({ type: 'listed', faces: [...faces, ...before.filter((face) => !here.has(face.id))] });
     if (state.viewed !== null) this.refreshStub(state.viewed);
+    this.views.claim();
     if (this.store.state.viewed === null) this.viewSomething();
     if (first) for (const id of atStart(this.store.state, this.views.limit)) void this.views.connect(id, false);
     else for (const id of fresh) void this.views.connect(id, false);
@@ -227,6 +228,7 @@ export class App {
     if (face.ended && fresh) return;
     if (face.ended) this.views.ended(face.id, face.end);
     this.store.dispatch({ type: 'told', face });
+    if (face.id === this.store.state.viewed) this.views.claim();
     if (fresh) void this.views.connect(face.id, false);
   }
 

@@ -79,15 +79,15 @@ export function write(memory: Memory): string {
   return JSON.stringify({ ...memory, version: VERSION, faces: Object.fromEntries(kept) });
 }
 
-/** How a face made at `created` is looked at. */
+/** How a face made at `created` is looked at; empty while only its number is known. */
 export function faceMemory(memory: Memory, id: number, created: string): FaceMemory {
   const known = memory.faces[id];
-  return known && (known.created === created || known.created === '') ? known : { ...UNSEEN, created };
+  return known && (known.created === created || known.created === '' || created === '') ? known : { ...UNSEEN, created };
 }
 
 /** The memory with one face's part changed. */
 export function rememberFace(memory: Memory, id: number, created: string, change: Partial<FaceMemory>, now: number): Memory {
-  return { ...memory, faces: { ...memory.faces, [id]: { ...faceMemory(memory, id, created), ...change, created, used: now } } };
+  return { ...memory, faces: { ...memory.faces, [id]: { ...faceMemory(memory, id, created), ...change, created: created || faceMemory(memory, id, created).created, used: now } } };
 }
 
 const MIGRATIONS: Record<number, (form: Record<string, unknown>) => Record<string, unknown>> = {

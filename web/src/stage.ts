@@ -45,12 +45,12 @@ export class Stage {
     this.updateOver(state, face);
   }
 
-  /** Says that another window set the size. */
+  /** Says that the size is not this window's. */
   letterbox(view: View | null): void {
     const boxed = view !== null && view.boxed && !view.leads;
     set(this.area, { 'data-boxed': boxed });
     this.caption.hidden = !boxed;
-    if (boxed) write(this.caption, `${view.cols} \u00d7 ${view.rows}, set by another window${view.drive ? '. Type to fit it here.' : '.'}`);
+    if (boxed) write(this.caption, `${view.cols} \u00d7 ${view.rows}${view.drive ? '. Type to fit it to this window.' : ', as its leader has it.'}`);
   }
 
   /** How many lines came below what is seen. */

@@ -55,6 +55,7 @@ export class FaceTerminal {
   private working = false;
   private keptScroll = 0;
   private missed = 0;
+  private restoring = false;
   visible = false;
 
   constructor(private look: Look, size: { cols: number; rows: number }, private readonly events: TerminalEvents) {
@@ -215,8 +216,14 @@ export class FaceTerminal {
 
   private applyScroll(): void {
     if (this.keptScroll === 0) return;
-    this.term.scrollToLine(Math.max(0, this.term.buffer.active.baseY - this.keptScroll));
-    this.keptScroll = 0;
+    // xterm.js scrolls relative to a position that it brings up to date with the next frame.
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      // A restore under way scrolls when it is whole.
+      if (this.keptScroll === 0 || this.restoring) return;
+      this.term.scrollToLine(Math.max(0, this.term.buffer.active.baseY - this.keptScroll));
+      this.keptScroll = 0;
+      this.events.scrolled();
+    }));
   }
 
   private next(): void {
@@ -230,9 +237,11 @@ export class FaceTerminal {
         return this.next();
       case 'reset':
         if (this.keptScroll === 0) this.keptScroll = this.behind();
+        this.restoring = true;
         this.term.reset();
         return this.next();
       case 'restored':
+        this.restoring = false;
         this.missed = 0;
         this.applyScroll();
         this.events.scrolled();

@@ -43,18 +43,21 @@ export class View {
   private telling: ReturnType<typeof setTimeout> | undefined;
   private restoring = false;
   private fitted: { cols: number; rows: number };
+  /** The size the server was last told. */
+  private asked: { cols: number; rows: number };
 
   constructor(public face: Face, private look: Look, fitted: { cols: number; rows: number } | null, private readonly events: ViewEvents) {
     this.cols = face.cols;
     this.rows = face.rows;
     this.fitted = fitted ?? { cols: face.cols, rows: face.rows };
+    this.asked = this.fitted;
     this.connection = new Connection(face.id, {
       linked: (link) => this.linked(link),
       output: (bytes, upto) => this.output(bytes, upto),
       beginRestore: (cols, rows) => this.beginRestore(cols, rows),
       endRestore: () => this.endRestore(),
       control: (control) => this.control(control),
-      size: () => this.fitted,
+      size: () => (this.asked = this.fitted),
       history: () => this.look.scrollback,
     });
     this.terminal = new FaceTerminal(look, { cols: face.cols, rows: face.rows }, {
@@ -64,11 +67,16 @@ export class View {
     });
   }
 
-  /** The window has room for this many cells: told to the server, which decides. */
+  /** The window has room for this many cells. To tell the server is to lead, so only who leads does. */
   fit(size: { cols: number; rows: number }): void {
-    if (size.cols === this.fitted.cols && size.rows === this.fitted.rows) return;
     this.fitted = size;
-    this.connection.say({ type: 'size', ...size });
+    if (this.leads && (size.cols !== this.asked.cols || size.rows !== this.asked.rows)) this.lead();
+  }
+
+  /** Asks for this window's size, and to lead. */
+  lead(): void {
+    this.asked = this.fitted;
+    this.connection.say({ type: 'size', ...this.fitted });
   }
 
   /** Whether the screen has another size than the window has room for. */
@@ -83,6 +91,8 @@ export class View {
 
   type(bytes: Uint8Array): void {
     if (!this.drive) return this.events.refused('This link may look, not type.');
+    // Who types leads: with the size this window has now.
+    if (!this.leads && (this.asked.cols !== this.fitted.cols || this.asked.rows !== this.fitted.rows)) this.lead();
     if (!this.connection.type(bytes)) this.events.refused('Too much is waiting to be sent; this was not taken.');
   }
 

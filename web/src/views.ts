@@ -32,6 +32,9 @@ export interface Around {
   missing(id: number): void;
 }
 
+/** How long the count of viewers may take to follow an attachment, in milliseconds. */
+const COUNTED_WITHIN = 150;
+
 const mac = /Mac|iPhone|iPad/.test(navigator.platform);
 
 /** All views. */
@@ -66,6 +69,7 @@ export class Views {
     if (before !== view) before?.terminal.hide();
     view.terminal.show();
     this.resized();
+    this.claim();
     const connection = this.store.state.connections[id] ?? UNCONNECTED;
     if (!this.store.state.faces[id]?.ended && connection.status === 'disconnected') void this.connect(id, true);
   }
@@ -138,14 +142,23 @@ export class Views {
     });
   }
 
-  /** The page's room changed: every view learns of it, the seen one draws itself anew. */
+  /** The page's room changed: the seen face takes it, the others when they are seen. */
   resized(): void {
     const fit = this.viewed?.terminal.fit(this.around.area);
     if (!fit) return;
     this.fitted = fit;
-    for (const view of this.views.values()) view.fit(fit);
+    this.viewed?.fit(fit);
     this.viewed?.terminal.fitFont();
     if (this.viewed) this.around.sized(this.viewed.face.id);
+  }
+
+  /** The seen face takes this window's size where nobody else is there; where somebody is, typing does that. */
+  claim(): void {
+    const view = this.viewed;
+    const { state } = this.store;
+    if (!view || view.leads || !view.boxed || !view.drive || document.hidden) return;
+    const id = view.face.id;
+    if (state.connections[id]?.status === 'connected' && state.faces[id]?.viewers === 1) view.lead();
   }
 
   /** The settings changed. */
@@ -166,7 +179,10 @@ export class Views {
     if (!face) return null;
     const { around, store } = this;
     const view = new View(face, this.look(id, face.created), this.fitted, {
-      shown: (change) => store.dispatch({ type: 'linked', id, change }),
+      shown: (change) => {
+        store.dispatch({ type: 'linked', id, change });
+        if (change.status === 'connected') setTimeout(() => this.claim(), COUNTED_WITHIN);
+      },
       printed: (lines) => this.printed(id, null, lines),
       scrolled: () => around.scrolled(id),
       pasted: (text) => void this.paste(id, text),

@@ -55,7 +55,8 @@ export class FaceTerminal {
   private working = false;
   private keptScroll = 0;
   private missed = 0;
-  private restoring = false;
+  /** Until the first restore is whole, and during every later one, there is no place to scroll to. */
+  private restoring = true;
   visible = false;
 
   constructor(private look: Look, size: { cols: number; rows: number }, private readonly events: TerminalEvents) {
@@ -133,11 +134,12 @@ export class FaceTerminal {
 
   /** The size that fills the given area at the chosen font; null while nobody sees it. */
   fit(area: HTMLElement): { cols: number; rows: number } | null {
+    // Cells are whole pixels: they are measured at the chosen size, not scaled to it.
+    if (this.term.element && this.term.options.fontSize !== this.look.fontSize) this.term.options.fontSize = this.look.fontSize;
     const cell = this.cell();
     if (!cell || area.clientWidth < 40 || area.clientHeight < 20) return null;
-    const scale = this.look.fontSize / (this.term.options.fontSize ?? this.look.fontSize);
-    const cols = Math.floor((area.clientWidth - 24) / (cell.width * scale));
-    const rows = Math.floor((area.clientHeight - 8) / (cell.height * scale));
+    const cols = Math.floor((area.clientWidth - 24) / cell.width);
+    const rows = Math.floor((area.clientHeight - 8) / cell.height);
     return { cols: Math.max(2, Math.min(1000, cols)), rows: Math.max(1, Math.min(1000, rows)) };
   }
 

@@ -99,7 +99,7 @@ export class Server {
     await until(`a new ${role}`, async () => {
       const now = await this.pid(role);
       return now && now !== before;
-    });
+    }, 60_000);
   }
 
   async stop() {
@@ -195,7 +195,7 @@ export async function window(browser, server, options = {}) {
     if (/Content Security Policy|TypeError|ReferenceError/.test(message.text())) context.complaints.push(message.text());
   });
   context.on('weberror', (error) => context.complaints.push(String(error.error())));
-  if (remember) await context.addInitScript((stored) => { if (!localStorage.getItem('facemux')) localStorage.setItem('facemux', stored); }, JSON.stringify({ version: 2, ...remember }));
+  if (remember) await context.addInitScript((stored) => { if (location.protocol !== 'about:' && !localStorage.getItem('facemux')) localStorage.setItem('facemux', stored); }, JSON.stringify({ version: 2, ...remember }));
   await context.addCookies(await server.cookies(browser));
   return context;
 }

@@ -5,7 +5,7 @@ import type { ThemeChoice } from './remember';
 
 const DARK: ITheme = {
   background: '#111418', foreground: '#d9dee5', cursor: '#e8c07d', cursorAccent: '#111418',
-  selectionBackground: '#33507a', selectionInactiveBackground: '#2a3a52',
+  selectionForeground: '#f4f7fa', selectionBackground: '#33507a', selectionInactiveBackground: '#2a3a52',
   black: '#22272e', red: '#f4786f', green: '#7fc97f', yellow: '#e5b95c', blue: '#76aef5', magenta: '#cf9bf2', cyan: '#63c7c9', white: '#c6ccd4',
   brightBlack: '#818a96', brightRed: '#ff9d94', brightGreen: '#a2e0a0', brightYellow: '#f6d488', brightBlue: '#9dc6ff', brightMagenta: '#e0baff', brightCyan: '#8fe3e4', brightWhite: '#f7f9fb',
   scrollbarSliderBackground: '#8b949e40', scrollbarSliderHoverBackground: '#8b949e70', scrollbarSliderActiveBackground: '#8b949e90',
@@ -13,7 +13,7 @@ const DARK: ITheme = {
 
 const LIGHT: ITheme = {
   background: '#fdfdfb', foreground: '#24292f', cursor: '#7a4d00', cursorAccent: '#fdfdfb',
-  selectionBackground: '#b9d3f5', selectionInactiveBackground: '#d5e0ee',
+  selectionForeground: '#14181c', selectionBackground: '#b9d3f5', selectionInactiveBackground: '#d5e0ee',
   black: '#24292f', red: '#b3261e', green: '#1b6e2c', yellow: '#7d5600', blue: '#0b56b3', magenta: '#7a34ab', cyan: '#0b6a72', white: '#626b76',
   brightBlack: '#57606a', brightRed: '#c4332a', brightGreen: '#207a35', brightYellow: '#8a6100', brightBlue: '#1863c6', brightMagenta: '#8a45bd', brightCyan: '#0f747d', brightWhite: '#3d444d',
   scrollbarSliderBackground: '#57606a40', scrollbarSliderHoverBackground: '#57606a70', scrollbarSliderActiveBackground: '#57606a90',

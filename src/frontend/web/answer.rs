@@ -10,7 +10,7 @@ pub enum Policy {
     Nothing,
     /// One of the plain pages: text, a form, a little style.
     Plain,
-    /// The page with its terminals: scripts of ours alone, and styles that xterm.js writes.
+    /// The page with its terminals: scripts and styles of ours alone.
     Page,
     /// A snapshot: what a program printed, shown without any right.
     Snapshot,
@@ -25,9 +25,9 @@ impl Policy {
                  frame-ancestors 'none'"
             }
             Policy::Page => {
-                "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-                 img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
-                 worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                 connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
+                 frame-ancestors 'none'"
             }
             Policy::Snapshot => {
                 "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"

@@ -9,12 +9,11 @@ mod stand;
 #[path = "keeper/tricks.rs"]
 mod tricks;
 
-use facemux::config::Config;
 use facemux::sys::{memory, process, procfs, signals};
 use facemux::units::FaceId;
-use facemux::wire::keeper::{Exit, FromKeeper, FrontendStart, ToKeeper};
+use facemux::wire::keeper::{Exit, FromKeeper, ToKeeper};
 use stand::{Keeper, Options, PATIENCE, exists, marked, read_until, spawn, wait_until};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -87,9 +86,9 @@ const TESTS: &[(&str, fn())] = &[
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().collect();
     match words.get(1).map(String::as_str) {
-        Some("serve") => return serve(&words[2..]),
+        Some("serve") => return stand::serve(&words[2..]),
         Some("daemon") => stand::daemon(),
-        Some("web") => web(),
+        Some("web") => stand::web(),
         _ => {
             let filters: Vec<&String> = words[1..].iter().filter(|w| !w.starts_with('-')).collect();
             for (name, test) in TESTS {
@@ -102,32 +101,6 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
-}
-
-fn serve(words: &[String]) -> ExitCode {
-    let config = Config::load(lexopt::Parser::from_args(words)).unwrap();
-    match facemux::keeper::serve(config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("facemux serve: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// In the web frontend's place: answers every connection with its pid.
-fn web() {
-    let listener = TcpListener::from(process::inherited(3).unwrap());
-    let control = process::inherited(4).unwrap();
-    let mut bytes = vec![0; 65536];
-    let message = nix::unistd::read(&control, &mut bytes);
-    let len = message.unwrap_or(0);
-    let start: Option<FrontendStart> = facemux::wire::decode(&bytes[..len]).ok();
-    listener.set_nonblocking(false).unwrap();
-    for stream in listener.incoming() {
-        let url = start.as_ref().map_or("", |s| s.url.as_str());
-        let _ = writeln!(stream.unwrap(), "{} {url}", std::process::id());
-    }
 }
 
 fn a_daemon_gets_start_and_go_and_whoever_waits_is_told() {
@@ -222,7 +195,8 @@ fn ends_are_told_with_their_codes() {
 fn a_signal_goes_to_the_foreground() {
     let keeper = Keeper::start();
     let mut daemon = keeper.ready_daemon();
-    let script = "set -m; sh -c 'trap \"echo caught; exit\" USR1; echo go; while :; do sleep .01; done'; echo rest; exit 3";
+    let looping = "trap \"echo caught; exit\" USR1; echo go; while :; do sleep .01; done";
+    let script = &format!("set -m; sh -c '{looping}'; echo rest; exit 3");
     let face = daemon.spawn_script(1, script);
     read_until(&face.master, "go");
     daemon.send(&ToKeeper::Signal { id: face.id, signal: 10 });

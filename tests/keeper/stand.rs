@@ -3,17 +3,19 @@
 //! The keeper starts this very binary as `daemon`; that process hands its control socket to the test and waits. So
 //! the test speaks the real protocol, and killing the process is the death of the daemon.
 
+use facemux::config::Config;
 use facemux::limits::FRAME_BYTES_MAX;
 use facemux::sys::poll::{self, Watched};
 use facemux::sys::{process, signals, socket};
 use facemux::units::{FaceId, Size};
-use facemux::wire::keeper::{Exit, FromKeeper, KeptFace, Spawn, Start, ToKeeper};
+use facemux::wire::keeper::{Exit, FromKeeper, FrontendStart, KeptFace, Spawn, Start, ToKeeper};
 use facemux::wire::{decode, encode};
-use std::io::{BufRead, BufReader, IoSlice, Read};
+use std::io::{BufRead, BufReader, IoSlice, Read, Write};
+use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -33,6 +35,33 @@ pub fn daemon() {
     drop(control);
     // The test holds the control socket now; it says by closing the desk that we may go.
     let _ = (&desk).read(&mut [0; 1]);
+}
+
+/// The keeper under test.
+pub fn serve(words: &[String]) -> ExitCode {
+    let config = Config::load(lexopt::Parser::from_args(words)).unwrap();
+    match facemux::keeper::serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("facemux serve: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// In the web frontend's place: answers every connection with its pid.
+pub fn web() {
+    let listener = TcpListener::from(process::inherited(3).unwrap());
+    let control = process::inherited(4).unwrap();
+    let mut bytes = vec![0; 65536];
+    let message = nix::unistd::read(&control, &mut bytes);
+    let len = message.unwrap_or(0);
+    let start: Option<FrontendStart> = facemux::wire::decode(&bytes[..len]).ok();
+    listener.set_nonblocking(false).unwrap();
+    for stream in listener.incoming() {
+        let url = start.as_ref().map_or("", |s| s.url.as_str());
+        let _ = writeln!(stream.unwrap(), "{} {url}", std::process::id());
+    }
 }
 
 /// A directory with a keeper on it.

@@ -33,7 +33,8 @@ pub const TRICKS: &[(&str, &str)] = &[
     ),
     (
         "never the same pid for long",
-        "perl -e 'fork and exit; $SIG{HUP} = \"IGNORE\"; while (MARK && time - $^T < 10) { fork and exit; select undef, undef, undef, .002 }'",
+        "perl -e 'fork and exit; $SIG{HUP} = \"IGNORE\";
+         while (MARK && time - $^T < 10) { fork and exit; select undef, undef, undef, .002 }'",
     ),
     (
         "traced and stopped",

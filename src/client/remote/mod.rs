@@ -171,8 +171,8 @@ impl Remote {
 /// The command of a face that is a login: its first line says which face it is and how to come back, then the login
 /// shell takes its place. It stands on the face's own screen, so every later viewer has it too.
 pub fn login_command() -> Vec<String> {
-    let script = "printf 'face %s - to come back: ssh -t HOST attach %s - to leave: Ctrl-B d\\r\\n' \
-                  \"$FACE_ID\" \"$FACE_ID\"; exec \"${SHELL:-/bin/sh}\" -l";
+    let script = "echo \"face $FACE_ID: ssh -t HOST attach $FACE_ID comes back, Ctrl-B d leaves\"; \
+                  exec \"${SHELL:-/bin/sh}\" -l";
     ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
 }
 

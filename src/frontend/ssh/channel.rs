@@ -182,7 +182,8 @@ impl Seat {
             env.retain(|(known, _)| *known != name);
             env.push((name, value));
         }
-        let login = ask.argv.is_empty() && !ask.detached && self.terminal.is_some();
+        let shell = ask.argv.is_empty();
+        let login = shell && !ask.detached && self.terminal.is_some();
         let face = NewFace {
             name: ask.name,
             kind: Kind::Ssh,
@@ -206,7 +207,7 @@ impl Seat {
             self.print(format!("{id}\n").as_bytes()).await;
             return Some(Exit::code(0));
         }
-        if !login {
+        if shell && !login {
             self.say(&format!("face {id}; to come back: attach {id}")).await;
         }
         let ask = AttachAsk::default();

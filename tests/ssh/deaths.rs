@@ -1,0 +1,68 @@
+//! What dies and what does not: the daemon, the frontend, the keeper's orders.
+
+use crate::common::eventually;
+use crate::world::World;
+use std::io::Read;
+
+#[test]
+fn the_connection_outlives_the_daemon_and_misses_no_byte() {
+    let world = World::start();
+    // Slow enough to be in the middle of it when the daemon dies, three times.
+    let script = "new -- sh -c 'stty raw; i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); \
+                  [ $((i % 100)) = 0 ] && sleep 0.05; done'";
+    let mut client = world.piped(&[], &[script]);
+    let mut out = client.stdout.take().unwrap();
+    let mut got = Vec::new();
+    let mut bytes = [0; 4096];
+    for part in 1..=3 {
+        while got.len() < part * 5000 {
+            let read = out.read(&mut bytes).unwrap();
+            assert!(read > 0, "ended after {} bytes", got.len());
+            got.extend_from_slice(&bytes[..read]);
+        }
+        let daemon = world.server.role_pid("daemon");
+        facemux::sys::process::kill(daemon, 9).unwrap();
+        eventually("another daemon runs", || {
+            (world.server.role_pid("daemon") != daemon).then_some(())
+        });
+    }
+    out.read_to_end(&mut got).unwrap();
+    let expected: String = (0..3000).map(|i| format!("line {i}\n")).collect();
+    assert_eq!(String::from_utf8(got).unwrap(), expected);
+    assert_eq!(client.wait().unwrap().code(), Some(0));
+    assert_eq!(world.server.log().matches("accepted SHA256").count(), 1);
+}
+
+#[test]
+fn typing_goes_on_after_the_daemons_death() {
+    let world = World::start();
+    let mut here = world.terminal(&["new", "--", "cat"]);
+    here.type_text("before\r");
+    here.expect("before\nbefore");
+    let daemon = world.server.role_pid("daemon");
+    facemux::sys::process::kill(daemon, 9).unwrap();
+    here.type_text("after\r");
+    here.expect("after\nafter");
+    here.type_text("\x02d");
+    assert_eq!(here.wait(), 0);
+    here.assert_as_before();
+}
+
+#[test]
+fn the_frontends_death_ends_its_connections_and_no_face() {
+    let world = World::start();
+    let mut here = world.terminal(&["new", "--name", "lives", "--", "cat"]);
+    here.type_text("hello\r");
+    here.expect("hello\nhello");
+    let frontend = world.server.role_pid("ssh");
+    facemux::sys::process::kill(frontend, 9).unwrap();
+    assert_eq!(here.wait(), 255);
+    // The listener is the keeper's: the next login waits in it and is taken.
+    let mut again = world.terminal(&["attach", "lives"]);
+    again.expect("hello\nhello");
+    again.type_text("more\r");
+    again.expect("more\nmore");
+    assert_ne!(world.server.role_pid("ssh"), frontend);
+    again.type_text("\x02d");
+    assert_eq!(again.wait(), 0);
+}

@@ -158,5 +158,10 @@ fn ssh_audit_finds_nothing() {
         .unwrap();
     let text = String::from_utf8_lossy(&audit.stdout);
     assert!(text.contains("mlkem768x25519-sha256"), "{text}");
-    assert!(!text.contains("[fail]") && !text.contains("[warn]"), "{text}");
+    assert!(!text.contains("[fail]"), "{text}");
+    // Clients before OpenSSH 9.9 know no hybrid that we have: for them there is one classical exchange.
+    let warned: Vec<&str> = text.lines().filter(|line| line.contains("[warn]")).collect();
+    let classical =
+        |line: &str| line.starts_with("(kex) curve25519-sha256 ") && line.contains("post-quantum");
+    assert!(warned.len() <= 1 && warned.iter().all(|line| classical(line)), "{text}");
 }

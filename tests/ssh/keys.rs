@@ -57,8 +57,9 @@ fn the_list_is_read_again_and_what_it_withholds_is_withheld() {
     assert_eq!(world.run(&["kill", "1"]).code, 0);
     world.authorize(&format!("restrict {public}"));
     let mut refused = world.terminal(&["ls"]);
-    assert_eq!(refused.wait(), 0);
-    refused.expect("may not have a terminal");
+    assert_eq!(refused.wait(), 255);
+    refused.expect("PTY allocation request failed");
+    assert_eq!(world.run(&["ls"]).code, 0);
     let told = world.ssh(&["-o", "PreferredAuthentications=password"], &["ls"]).output().unwrap();
     assert!(String::from_utf8_lossy(&told.stderr).contains("publickey"), "{told:?}");
 }

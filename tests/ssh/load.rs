@@ -37,7 +37,9 @@ fn a_hundred_megabytes_come_out_as_they_were_written() {
 #[test]
 fn twenty_megabytes_go_in_as_they_were_sent() {
     let world = World::start();
-    let sent = noise(20 << 20);
+    // Text: what looks like a terminal's answer to a query is never typed into a face.
+    let mut sent: Vec<u8> = noise(20 << 20).into_iter().map(|b| b'!' + b % 90).collect();
+    sent.iter_mut().skip(76).step_by(77).for_each(|byte| *byte = b'\n');
     let file = format!("{}/arrived", world.keys.text());
     let script =
         format!("new -- sh -c 'stty raw -echo; echo READY; head -c {} > {file}'", sent.len());
@@ -79,7 +81,7 @@ fn a_client_that_stalls_costs_an_offset_and_no_memory() {
         info["offset"].as_u64().or_else(|| info["offset"].as_str()?.parse().ok()).unwrap()
     };
     let before = offset();
-    eventually("the face runs on", || (offset() > before + (32 << 20)).then_some(()));
+    eventually("the face runs on", || (offset() > before + (4 << 20)).then_some(()));
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", world.server.role_pid("ssh"))).unwrap();
     let rss = status.lines().find(|l| l.starts_with("VmRSS")).unwrap();

@@ -9,10 +9,10 @@ use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, m
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// The second is for clients that know no hybrid of ours: OpenSSH before 9.9, libssh2, Dropbear.
 const KEX: &[kex::Name] = &[
     kex::MLKEM768X25519_SHA256,
     kex::CURVE25519,
-    kex::CURVE25519_PRE_RFC_8731,
     kex::EXTENSION_SUPPORT_AS_SERVER,
     kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
 ];

@@ -73,6 +73,14 @@ pub struct Seat {
     env: Vec<(String, String)>,
 }
 
+/// What a channel is for.
+enum Asked {
+    /// A command, or none for a shell.
+    Command(Option<Vec<u8>>),
+    /// A protocol of its own, by its name.
+    Subsystem(String),
+}
+
 /// How what was asked for ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
@@ -93,15 +101,25 @@ impl Exit {
 pub async fn run(opened: Opened, channel: Channel<Msg>, _place: Arc<()>) {
     let (read, write) = channel.split();
     let mut seat = Seat { opened, read, write: Arc::new(write), terminal: None, env: Vec::new() };
-    let Some(command) = seat.asked_for().await else { return };
-    if let Some(exit) = seat.execute(command).await {
+    let exit = match seat.asked_for().await {
+        None => return,
+        Some(Asked::Command(command)) => seat.execute(command).await,
+        Some(Asked::Subsystem(name)) => {
+            seat.say(&format!(
+                "the subsystem {name:.32} is not offered; a face's screen is at: snap ID"
+            ))
+            .await;
+            Some(Exit::code(5))
+        }
+    };
+    if let Some(exit) = exit {
         seat.close(exit).await;
     }
 }
 
 impl Seat {
-    /// Takes what the client sets up; returns the command, or none for a shell. None at all when it left first.
-    async fn asked_for(&mut self) -> Option<Option<Vec<u8>>> {
+    /// Takes what the client sets up, until it says what the channel is for. None when it left first.
+    async fn asked_for(&mut self) -> Option<Asked> {
         loop {
             match self.read.wait().await? {
                 ChannelMsg::RequestPty { col_width, row_height, pix_width, pix_height, .. }
@@ -119,8 +137,9 @@ impl Seat {
                 {
                     self.env.extend(login::accept(variable_name, variable_value));
                 }
-                ChannelMsg::Exec { command, .. } => return Some(Some(command)),
-                ChannelMsg::RequestShell { .. } => return Some(None),
+                ChannelMsg::Exec { command, .. } => return Some(Asked::Command(Some(command))),
+                ChannelMsg::RequestShell { .. } => return Some(Asked::Command(None)),
+                ChannelMsg::RequestSubsystem { name, .. } => return Some(Asked::Subsystem(name)),
                 ChannelMsg::Close => return None,
                 _ => {}
             }
@@ -164,7 +183,7 @@ impl Seat {
                 Err(e) => return Some(self.complain(&e).await),
             },
         };
-        view::run(self, view::Wish { face, fresh: false, ask }).await
+        view::run(self, view::Wish { face, fresh: false, shell: false, ask }).await
     }
 
     /// The face made last, of those this key may see.
@@ -211,7 +230,7 @@ impl Seat {
             self.say(&format!("face {id}; to come back: attach {id}")).await;
         }
         let ask = AttachAsk::default();
-        view::run(self, view::Wish { face: id.to_string(), fresh: true, ask }).await
+        view::run(self, view::Wish { face: id.to_string(), fresh: true, shell, ask }).await
     }
 
     /// The way to the client, for a future of its own.

@@ -265,13 +265,11 @@ impl Handler for Guest {
     async fn subsystem_request(
         &mut self,
         channel: ChannelId,
-        name: &str,
+        _: &str,
         session: &mut Session,
     ) -> Result<(), Error> {
-        let name: String = name.chars().filter(|c| !c.is_control()).take(32).collect();
-        let sentence =
-            format!("the subsystem {name:?} is not offered; a face's screen is at: snap ID");
-        refuse_request(channel, &sentence, session)
+        // A refusal has no words, and clients do not wait for any: the channel says why, and ends.
+        session.channel_success(channel)
     }
 
     async fn x11_request(

@@ -33,6 +33,10 @@ const REDIAL_MAX: Duration = Duration::from_millis(500);
 const LOST_FOR: Duration = Duration::from_secs(60);
 /// End of transmission, what a terminal sends for the end of its input.
 const EOT: u8 = 4;
+/// A shell that edits its line loses an end that comes while it runs a command: it is told again after this long,
+/// then twice that, so many times.
+const EOT_AGAIN: Duration = Duration::from_millis(250);
+const EOT_TIMES: u32 = 8;
 const BELL: u8 = 7;
 
 /// What is to be looked at, and how.
@@ -42,6 +46,8 @@ pub struct Wish {
     pub face: String,
     /// Made for this channel: its output is shown from its first byte.
     pub fresh: bool,
+    /// It is a shell: the end of the client's input ends it.
+    pub shell: bool,
     /// The client's options.
     pub ask: AttachAsk,
 }
@@ -69,6 +75,9 @@ struct View<'a> {
     link: Option<UnixStream>,
     face: Option<FaceId>,
     fresh: bool,
+    shell: bool,
+    /// When the end of the client's input is told again, and how often it was told.
+    eot: Option<(Instant, u32)>,
     /// What the client's terminal has of the face.
     screen: Screen,
     /// Output on its way to the client's channel.
@@ -121,6 +130,8 @@ pub async fn run(seat: &mut Seat, wish: Wish) -> Option<Exit> {
         link: None,
         face: None,
         fresh: wish.fresh,
+        shell: wish.shell,
+        eot: None,
         screen: Screen::Bare,
         out: Vec::new(),
         drained: true,
@@ -241,6 +252,10 @@ impl View<'_> {
                 self.face = Some(id);
                 self.redial = None;
             }
+            // It was quicker than we were.
+            Change::Over(Over::Refused(Refusal::Gone { end, .. })) if self.fresh => {
+                self.over = Some(Over::Ended { code: end.code, signal: end.signal });
+            }
             Change::Over(over) => self.over = Some(over),
             Change::Accepted => {
                 if let Some((_, since)) = &mut self.typed.held {
@@ -273,6 +288,7 @@ impl View<'_> {
             // Input without a terminal has an end; a program started for it is told as a terminal would.
             Some(ChannelMsg::Eof) if self.seat.terminal.is_none() && self.fresh => {
                 self.typed.backlog.push(EOT);
+                self.eot = self.shell.then(|| (Instant::now() + EOT_AGAIN, 1));
             }
             Some(ChannelMsg::WindowChange { col_width, row_height, pix_width, pix_height })
                 if self.seat.terminal.is_some() =>
@@ -365,13 +381,20 @@ impl View<'_> {
     fn next_deadline(&self) -> Option<Instant> {
         let dial = self.redial.as_ref().filter(|_| self.over.is_none()).map(|r| r.again);
         let stuck = self.typed.held.as_ref().map(|(_, since)| *since + STUCK_FOR);
-        dial.into_iter().chain(stuck).min()
+        let eot = self.eot.map(|(at, _)| at);
+        dial.into_iter().chain(stuck).chain(eot).min()
     }
 
     async fn handle_time(&mut self) {
         let now = Instant::now();
         if self.redial.as_ref().is_some_and(|r| r.again <= now) {
             self.dial().await;
+        }
+        if let Some((at, times)) = self.eot
+            && at <= now
+        {
+            self.typed.backlog.push(EOT);
+            self.eot = (times < EOT_TIMES).then(|| (now + EOT_AGAIN * (1 << times), times + 1));
         }
         if self.typed.held.as_ref().is_some_and(|(_, since)| *since + STUCK_FOR <= now) {
             self.typed = Typed::default();

@@ -1,5 +1,7 @@
 //! A client of our own: HTTP by hand and WebSocket frames by hand, so that it can be as rude as a test needs.
 
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

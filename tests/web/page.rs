@@ -1,5 +1,7 @@
 //! A page without a browser: speaks `facemux.1`, keeps what its terminal would have been fed, and comes back.
 
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
+
 use super::client::Socket;
 use serde_json::{Value, json};
 

@@ -193,8 +193,6 @@ pub const WS_WINDOW_BYTES: u32 = 128 * 1024;
 pub const WS_PING_MS: u64 = 60_000;
 /// Pings, pongs and empty messages a page may send in one period between our pings.
 pub const WS_IDLE_FRAMES_MAX: u32 = 1200;
-/// Events a list of faces in a browser may lag behind before it is closed and starts over, in bytes.
-pub const EVENTS_UNSENT_BYTES_MAX: usize = 256 * 1024;
 /// Sources of failed logins remembered at once; 40 bytes each.
 pub const SOURCES_MAX: usize = 1024;
 /// Failed logins a source may have at once; one more is forgiven every `LOGIN_FORGIVE_MS`.

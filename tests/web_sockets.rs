@@ -196,6 +196,25 @@ fn a_page_loses_and_doubles_nothing_when_daemon_and_web_are_killed() {
 }
 
 #[test]
+fn a_new_daemon_is_told_the_pages_colours_again() {
+    let web = Web::start("none");
+    let ask =
+        "printf '\\033]11;?\\033\\\\'; dd bs=64 count=1 2>/dev/null | tr -d '\\033\\007\\134'";
+    let key = "dd bs=1 count=1 >/dev/null 2>&1";
+    let face =
+        web.server.face(&format!("stty -icanon -echo; echo up; while {key}; do {ask}; echo; done"));
+    web.server.shows(&face, "up");
+    let mut page = Page::open(web.port, &face, "c0105", "");
+    page.say(&serde_json::json!({"type": "report", "background": "#123456"}));
+    page.write(b"x");
+    page.until("]11;rgb:1212/3434/5656");
+    web.kill("daemon");
+    page.output.clear();
+    page.write(b"x");
+    page.until("]11;rgb:1212/3434/5656");
+}
+
+#[test]
 fn malformed_and_rude_clients_are_sent_away_and_nobody_else_feels_them() {
     let web = Web::start("none");
     let face = web.server.face("exec cat");

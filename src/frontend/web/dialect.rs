@@ -8,6 +8,7 @@ use super::{page, tty};
 use crate::client::{Shown, Viewer};
 use crate::limits::WS_WINDOW_BYTES;
 use crate::units::Size;
+use crate::wire::request::ViewerReport;
 use crate::wire::{Attach, FaceInfo, Holder, Request, ViewerNote};
 
 /// A WebSocket's language.
@@ -24,6 +25,8 @@ pub struct Page {
     met: Option<Met>,
     size: Option<Size>,
     drive: bool,
+    /// What it said of its colours, for each daemon anew.
+    report: Option<ViewerReport>,
 }
 
 /// What a page learns of its face besides what the daemon says when it is attached.
@@ -174,6 +177,14 @@ impl Dialect {
         }
     }
 
+    /// What each daemon is to be told of the client once it is attached.
+    pub fn report(&self) -> Option<Request> {
+        match self {
+            Dialect::Page(page) => page.report.clone().map(Request::Report),
+            Dialect::Tty(_) => None,
+        }
+    }
+
     /// Passes on what the program wrote to the clipboard, to a page that drives it.
     pub fn clipboard(&self, base64: &str, socket: &mut WebSocket) {
         if let Dialect::Page(page) = self
@@ -205,7 +216,10 @@ impl Page {
         let request = match told {
             page::Told::Input(at, bytes) => return self.input(at, bytes, viewer),
             page::Told::Shown(offset) => Request::Shown { offset },
-            page::Told::Report(report) => Request::Report(report),
+            page::Told::Report(report) => {
+                self.report = Some(report.clone());
+                Request::Report(report)
+            }
             page::Told::Size(size) => {
                 let _ = viewer.resize(size, (0, 0));
                 return Ok(Step::Done);
@@ -217,7 +231,8 @@ impl Page {
             page::Told::Leave => return Ok(Step::Leave),
             page::Told::Attach(_) => return Err((1008, "attached already")),
         };
-        // Before it is attached the daemon knows no viewer to take these for; both are said again.
+        // Before it is attached the daemon knows no viewer to take these for: the report is said again then, and
+        // a later acknowledgement stands for this one.
         if viewer.is_attached() {
             let _ = viewer.request(&request);
         }

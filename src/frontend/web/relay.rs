@@ -381,11 +381,16 @@ impl Relay<'_> {
         let ended = loop {
             match self.viewer.poll() {
                 Ok(Some(shown)) => {
-                    if let Shown::Attached { .. } = shown {
-                        self.pause = RETRY_FIRST;
-                    }
+                    let attached = matches!(shown, Shown::Attached { .. });
                     if let Some(close) = pass_on(shown, &mut self.dialect, self.socket) {
                         break Err(Some(close));
+                    }
+                    if attached {
+                        self.pause = RETRY_FIRST;
+                        if let Some(report) = self.dialect.report() {
+                            // A report is a few bytes: it always fits a frame.
+                            let _ = self.viewer.request(&report);
+                        }
                     }
                 }
                 Ok(None) => break Ok(()),

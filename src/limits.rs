@@ -79,13 +79,13 @@ pub const SNAPSHOT_PIECE_BYTES: usize = 64 * 1024;
 /// Bytes of one read of a PTY: the kernel gives at most 4095 (N_TTY_BUF_SIZE less one).
 pub const PTY_READ_BYTES: usize = 4096;
 /// Bytes of a face's output in one turn: what a keystroke in another face waits for at most.
-pub const TURN_BYTES: usize = 16 * 1024;
+pub const TURN_BYTES: usize = 8 * 1024;
 /// Bytes of one read of a handed terminal: the kernel's line buffer.
 pub const TYPED_BYTES: usize = 4096;
 /// Bytes of one frame of a viewer's stream, and of one write to a handed terminal.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 /// Bytes of one read of the Unix socket.
-pub const SOCKET_READ_BYTES: usize = 64 * 1024;
+pub const SOCKET_READ_BYTES: usize = 16 * 1024;
 /// Bytes of answers a client has not read, beyond which its requests wait and events end the connection.
 pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
 /// How long a connection may say nothing at first.
@@ -199,3 +199,7 @@ pub const SOURCES_MAX: usize = 1024;
 pub const LOGIN_FAILURES_MAX: u32 = 10;
 /// Milliseconds until a failed login is forgiven.
 pub const LOGIN_FORGIVE_MS: u64 = 6_000;
+/// Bytes of packed history a line of the limit asked for may use: a face told to keep few lines holds little memory.
+pub const HISTORY_LINE_BYTES: usize = 256;
+/// Bytes of one message of the keeper: a certificate and what names it.
+pub const KEEPER_MESSAGE_BYTES_MAX: usize = 32 * 1024;

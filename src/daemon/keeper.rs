@@ -1,6 +1,6 @@
 //! The daemon's end of the socket to its keeper: messages with descriptors in, messages out, never blocking.
 
-use crate::limits::{FRAME_BYTES_MAX, KEEPER_QUEUE_MAX};
+use crate::limits::{KEEPER_MESSAGE_BYTES_MAX, KEEPER_QUEUE_MAX};
 use crate::sys::socket::{recv_with_fds, send_vectored};
 use crate::wire::keeper::{FromKeeper, ToKeeper};
 use crate::wire::{decode, encode};
@@ -55,7 +55,7 @@ impl KeeperLink {
 
     /// The next message. One that does not decode is logged and skipped: it cannot be ours.
     pub fn hear(&mut self) -> Heard {
-        let mut bytes = vec![0; FRAME_BYTES_MAX];
+        let mut bytes = [0; KEEPER_MESSAGE_BYTES_MAX];
         loop {
             return match recv_with_fds(self.fd(), &mut bytes) {
                 Ok((0, _)) => Heard::Gone,

@@ -5,7 +5,9 @@
 //! touched cost nothing. The daemon may be killed between any two instructions, so every change is published by
 //! one aligned store after everything it names is in place; `publish` keeps the compiler from turning that round.
 
-use crate::limits::{HISTORY_BYTES_MAX, INPUT_BYTES_MAX, SLOT_BYTES_MAX, VIEWERS_REMEMBERED};
+use crate::limits::{
+    HISTORY_BYTES_MAX, HISTORY_LINE_BYTES, INPUT_BYTES_MAX, SLOT_BYTES_MAX, VIEWERS_REMEMBERED,
+};
 use crate::region::Region;
 use std::sync::atomic::{Ordering, compiler_fence};
 
@@ -60,6 +62,30 @@ impl Memory {
             slots: [Box::new(vec![0; slot_bytes]), Box::new(vec![0; slot_bytes])],
             history: Box::new(vec![0; history_bytes]),
         }
+    }
+}
+
+/// The first `len` bytes of a region: for a part that is to use no more of it.
+pub struct Front {
+    region: Box<dyn Region>,
+    len: usize,
+}
+
+impl Front {
+    /// As much of `region` as a history of `lines` may use: so few lines never fill it all.
+    pub fn for_history(region: Box<dyn Region>, lines: usize) -> Front {
+        let len = lines.saturating_mul(HISTORY_LINE_BYTES).max(4096).min(region.bytes().len());
+        Front { region, len }
+    }
+}
+
+impl Region for Front {
+    fn bytes(&self) -> &[u8] {
+        &self.region.bytes()[..self.len]
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.region.bytes_mut()[..self.len]
     }
 }
 

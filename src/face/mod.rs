@@ -20,7 +20,7 @@ use crate::units::{Offset, Size};
 use gate::{Silence, Verdict};
 use input::Input;
 use journal::Journal;
-use memory::{Header, Memory};
+use memory::{Front, Header, Memory};
 use slots::Slots;
 use std::ops::Range;
 
@@ -99,7 +99,10 @@ impl Watch for Findings {
 impl Face {
     /// A face that begins now, in memory of zeros.
     pub fn new(memory: Memory, size: Size, history_lines: usize) -> Face {
-        let history = History::new(memory.history, history_lines);
+        let history = History::new(
+            Box::new(Front::for_history(memory.history, history_lines)),
+            history_lines,
+        );
         let terminal = Some(Terminal::new(size, history));
         let header = Header::new(memory.header);
         let input = Input::new(memory.input, &header);
@@ -154,11 +157,21 @@ impl Face {
         if let Some((kept, checkpoint)) = slots.read(&header) {
             meta = Some(kept.to_vec());
             if !quarantine {
-                terminal =
-                    Terminal::from_checkpoint(checkpoint, memory.history, history_lines).ok();
+                terminal = Terminal::from_checkpoint(
+                    checkpoint,
+                    Box::new(Front::for_history(memory.history, history_lines)),
+                    history_lines,
+                )
+                .ok();
             }
         } else if !quarantine {
-            terminal = Some(Terminal::new(size, History::new(memory.history, history_lines)));
+            terminal = Some(Terminal::new(
+                size,
+                History::new(
+                    Box::new(Front::for_history(memory.history, history_lines)),
+                    history_lines,
+                ),
+            ));
         }
         let size = terminal.as_ref().map_or(size, Terminal::size);
         let journal = Journal::new(memory.journal, header.head());

@@ -208,6 +208,7 @@ impl Mux {
                 Timer::Deliver(client) => self.effects.push_back(Effect::Deliver { client }),
                 Timer::Over(face) => self.bury(face),
                 Timer::Certificates => self.expire_certificates(now),
+                Timer::Forgive => self.forgive_crashes(),
                 Timer::Linger => self.linger_over(now),
             }
         }
@@ -215,11 +216,16 @@ impl Mux {
 
     /// The keeper says ids below `upto` are durable.
     pub fn handle_reserved(&mut self, now: Now, upto: u64, kernel: &mut dyn Kernel) {
+        let grew = upto > self.reserved;
         self.reserved = self.reserved.max(upto);
         for (client, new) in std::mem::take(&mut self.waiting) {
-            if let Some(c) = self.clients.get_mut(&client) {
-                c.parked = None;
+            self.unpark(client);
+            if grew || self.next_id < self.reserved {
                 self.handle_request(now, client, Request::New(new), kernel);
+            } else {
+                let why = "the next face's id cannot be made durable: is the state directory full or read-only? \
+                           the log says more";
+                self.reply(client, Reply::Refused(Refusal::Unavailable(why.into())));
             }
         }
     }

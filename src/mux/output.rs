@@ -96,6 +96,7 @@ impl Mux {
     pub fn handle_output(&mut self, now: Now, id: FaceId, n: usize) {
         let Some(living) = self.faces.get_mut(&id) else { return };
         living.face.handle_output(n);
+        living.hung_up = false;
         living.last_output = now.mono;
         living.last_output_ms = now.wall_ms;
         if living.face.checkpoint_due() {

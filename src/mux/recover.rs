@@ -14,6 +14,9 @@ use std::time::Duration;
 /// How many daemons in a row a face's bytes may kill before nobody parses them any more.
 const QUARANTINE_AFTER: u64 = 2;
 
+/// A face that killed a daemon once is as good as any other after this long.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
+
 /// What became of a face.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Recovered {
@@ -43,6 +46,9 @@ impl Mux {
         let quarantine = crashes >= QUARANTINE_AFTER;
         let (mut face, meta) = Face::recover(memory, size, lines, in_flight, quarantine);
         face.set_crashes(crashes);
+        if crashes > 0 && !quarantine {
+            self.timers.set(now.mono + FORGIVEN_AFTER, Timer::Forgive);
+        }
         let meta = meta.and_then(|bytes| Meta::from_bytes(&bytes).ok()).or(from_keeper);
         let meta = meta.unwrap_or_else(|| unknown(face.size(), now));
         let recovered = match face.terminal() {
@@ -69,7 +75,7 @@ impl Mux {
     }
 
     /// Every face was taken over and has been served for a while: what they printed kills nobody.
-    pub fn forgive_crashes(&mut self) {
+    pub(super) fn forgive_crashes(&mut self) {
         for living in self.faces.values_mut() {
             if living.face.terminal().is_some() && living.face.crashes() > 0 {
                 living.face.set_crashes(0);

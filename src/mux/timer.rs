@@ -23,6 +23,8 @@ pub(super) enum Timer {
     Over(FaceId),
     /// Certificates that have been kept long enough go.
     Certificates,
+    /// Faces taken over from a dead daemon have been served for a while: they kill nobody.
+    Forgive,
     /// Nothing to do for long enough.
     Linger,
 }

@@ -165,7 +165,7 @@ fn a_viewer_that_does_not_read_holds_nobody_back_and_costs_no_memory() {
         most = private_bytes(daemon).max(most);
         server.run(&["info", &face]).out.contains("ended").then_some(())
     });
-    eprintln!("{} MB in {:?}", LINES * LINE_BYTES >> 20, start.elapsed());
+    eprintln!("{} MB in {:?}", (LINES * LINE_BYTES) >> 20, start.elapsed());
     let growth = most.saturating_sub(before);
     assert!(growth <= GROWTH_BYTES_MAX, "the daemon grew by {growth} bytes");
     // Reading at last, both get the end: the last line, by a restore.

@@ -49,7 +49,8 @@ fn the_programs_code_and_signal_come_back() {
     let world = World::start();
     assert_eq!(world.run(&["new -- sh -c 'exit 3'"]).code, 3);
     assert_eq!(world.run(&["new -- sh -c 'kill -9 $$'"]).code, 137);
-    let printed = world.run(&["new", "--", "printf", "abc"]);
+    // It waits for its viewer: a program that has ended has none any more.
+    let printed = world.run(&["new -- sh -c 'printf abc; sleep 1'"]);
     assert_eq!((printed.code, printed.out.as_str(), printed.err.as_str()), (0, "abc", ""));
 }
 

@@ -28,7 +28,7 @@ fn a_hundred_megabytes_come_out_as_they_were_written() {
     let sent: Vec<u8> = noise(1 << 20).into_iter().map(|b| b'!' + b % 90).collect();
     let file = format!("{}/data", world.keys.text());
     std::fs::write(&file, &sent).unwrap();
-    let script = format!("new -- sh -c 'stty raw; for i in $(seq 100); do cat {file}; done'");
+    let script = format!("new -- sh -c 'stty raw -echo; for i in $(seq 100); do cat {file}; done'");
     let got = world.ssh(&["-o", "RekeyLimit=16M"], &[&script]).output().unwrap();
     assert_eq!(got.stdout.len(), 100 << 20, "{}", String::from_utf8_lossy(&got.stderr));
     assert_eq!(hash(&got.stdout), hash(&sent.repeat(100)));

@@ -92,8 +92,9 @@ fn only_language_and_looks_come_from_the_client() {
 fn a_client_that_vanishes_leaves_its_face_alone() {
     let world = World::start();
     let here = {
-        let mut here = world.terminal(&["new", "--name", "stays", "--", "sh"]);
-        here.expect("$");
+        let mut here = world.terminal(&["new", "--name", "stays", "--", "cat"]);
+        here.type_text("hello\r");
+        here.expect("hello\nhello");
         here
     };
     here.signal(9);

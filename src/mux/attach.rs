@@ -39,7 +39,9 @@ impl Mux {
         let fits = attach.follows_size || attach.size == living.face.size();
         let resume = attach.resume.filter(|at| {
             let there = *at >= journal.tail() && *at <= living.face.complete();
-            fits && there && at.0 > living.meta.resized_at
+            // Nothing was drawn before the first byte: a size that came with it changed nothing.
+            let resized_at = living.meta.resized_at;
+            fits && there && (at.0 > resized_at || resized_at == 0)
         });
         let at = resume.unwrap_or(living.face.complete());
         let accepted = living.face.accepted_of(attach.token);

@@ -28,7 +28,7 @@ const DETACH_KEYS: &[u8] = b"\x02d";
 const STUCK_FOR: Duration = Duration::from_secs(10);
 /// The first pause before the daemon is tried again, and the longest.
 const REDIAL_FIRST: Duration = Duration::from_millis(10);
-const REDIAL_MAX: Duration = Duration::from_millis(500);
+const REDIAL_MAX: Duration = Duration::from_millis(50);
 /// How long a lost daemon is waited for.
 const LOST_FOR: Duration = Duration::from_secs(60);
 /// End of transmission, what a terminal sends for the end of its input.

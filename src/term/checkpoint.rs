@@ -22,7 +22,7 @@ use crate::limits::{COLS_MAX, KITTY_MAX, ROWS_MAX, TITLES_MAX};
 use crate::region::Region;
 use crate::units::Size;
 
-const MAGIC: &[u8; 4] = b"fmT1";
+const MAGIC: &[u8; 4] = b"fmT2";
 
 /// Appends the checkpoint.
 pub fn write(terminal: &Terminal, out: &mut Vec<u8>) {
@@ -32,7 +32,7 @@ pub fn write(terminal: &Terminal, out: &mut Vec<u8>) {
     put_number(screen.rows, out);
     put_number(screen.cols, out);
     terminal.machine.checkpoint(out);
-    screen.history.checkpoint(out);
+    screen.history.checkpoint(&screen.tables, out);
     put_number(screen.above as usize, out);
     put_number(screen.active, out);
     for page in &screen.pages {

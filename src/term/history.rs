@@ -1,14 +1,16 @@
 //! Lines that left the screen, packed into one region of memory as a ring.
 //!
-//! Rows joined by soft wraps are one line; reading wraps it for the width of the day. Lines are only
+//! Rows joined by soft wraps are one line; reading wraps it for the width of the day. Bytes are only
 //! appended, so a recovering daemon that appends the same again writes the same bytes to the same
-//! places. Never reads what it drops: at recovery those bytes may be newer ones already.
+//! places, and a checkpoint stays true whatever came after it. Lines that go back to the screen leave
+//! a hole, which the next line jumps over backwards. Never reads what it drops: at recovery those
+//! bytes may be newer ones already.
 //!
 //! The ring is cut into segments. A segment knows where its first line begins and how many begin in
 //! it; the oldest is dropped whole when a bound is reached.
 
 use super::cell::Cell;
-use super::pack::{self, BREAK, Bytes, END, put_number};
+use super::pack::{self, BREAK, Bytes, END, HOLE, put_number};
 use super::style::Style;
 use super::tables::Tables;
 use crate::limits::HISTORY_LINE_BYTES_MAX;
@@ -17,6 +19,8 @@ use std::ops::Range;
 
 /// Segments of the ring: one of them, 1/64 of the memory, may be waiting to be overwritten.
 const SEGMENTS: usize = 64;
+/// Bytes of the number before a `HOLE`: seven bits each.
+const HOLE_BYTES: u64 = 6;
 /// No line begins here.
 const NONE: u64 = u64::MAX;
 
@@ -74,6 +78,8 @@ pub struct History {
     segments: Box<[Segment; SEGMENTS]>,
     /// Positions count bytes ever written; the ring's place is their remainder.
     end: u64,
+    /// Where the last line ends; before `end` after lines were taken out.
+    top: u64,
     /// Where the last line begins.
     line: u64,
     /// The last line has no end mark yet: a wrapped row may still follow.
@@ -103,6 +109,7 @@ impl History {
             lines_max,
             segments: Box::new([EMPTY; SEGMENTS]),
             end: 0,
+            top: 0,
             line: 0,
             open: false,
             row_cells: 0,
@@ -156,9 +163,9 @@ impl History {
         if self.is_off() {
             return;
         }
-        let continues = wrapped && self.lines > 0;
-        if continues {
-            self.reopen(cells, cols, tables);
+        self.close_hole();
+        if wrapped && self.open {
+            self.continue_line(cells, cols, tables);
         } else {
             if self.open {
                 self.write(&[END]);
@@ -174,6 +181,20 @@ impl History {
         self.write(&bytes);
         self.scratch = bytes;
         self.open = true;
+        self.top = self.end;
+    }
+
+    /// Says how far back the line before the hole ends.
+    fn close_hole(&mut self) {
+        let len = self.end - self.top;
+        if len > 0 && self.lines > 0 {
+            let mut record = [0; HOLE_BYTES as usize + 1];
+            for (at, byte) in record.iter_mut().enumerate() {
+                *byte = (len >> (7 * at)) as u8 & 0x7f;
+            }
+            record[HOLE_BYTES as usize] = HOLE;
+            self.write(&record);
+        }
     }
 
     fn begin_line(&mut self) {
@@ -192,12 +213,8 @@ impl History {
         while self.lines > self.lines_max && self.drop_oldest() {}
     }
 
-    /// Makes the last line ready for a row that continues it.
-    fn reopen(&mut self, next: &[Cell], cols: usize, tables: &Tables) {
-        if !self.open {
-            self.end -= 1;
-            self.open = true;
-        }
+    /// Makes the open line ready for a row that continues it.
+    fn continue_line(&mut self, next: &[Cell], cols: usize, tables: &Tables) {
         let wide = next.first().is_some_and(|c| c.width() == 2);
         let missing = cols.saturating_sub(self.row_cells);
         if missing > 1 || (missing == 1 && !wide) {
@@ -266,6 +283,7 @@ impl History {
     pub fn clear(&mut self) {
         *self.segments = [EMPTY; SEGMENTS];
         self.lines = 0;
+        self.top = self.end;
         self.line = self.end;
         self.open = false;
         self.row_cells = 0;
@@ -276,7 +294,7 @@ impl History {
     pub fn spans(&self) -> Spans<'_> {
         Spans {
             history: self,
-            end: self.end,
+            end: self.top,
             begin: self.begin(),
             newest: true,
             left: if self.is_off() { 0 } else { self.lines.min(self.lines_max) },
@@ -298,11 +316,22 @@ impl History {
     /// The byte before a position.
     fn byte_before(&self, position: u64) -> u8 {
         let ring = self.segment_bytes() as u64 * SEGMENTS as u64;
-        let at = ((position - 1) % ring) as usize;
+        let at = (position.saturating_sub(1) % ring) as usize;
         self.memory.bytes().get(at).copied().unwrap_or(END)
     }
 
-    /// The last END or BREAK in `from..to`.
+    /// Where the text before `position` ends: before any holes.
+    fn before_holes(&self, mut position: u64, begin: u64) -> u64 {
+        while position > begin && self.byte_before(position) == HOLE {
+            let number = position - 1;
+            let digits = (0..HOLE_BYTES).map(|at| u64::from(self.byte_before(number - at) & 0x7f));
+            let len = digits.fold(0, |len, digit| len << 7 | digit);
+            position = number.saturating_sub(HOLE_BYTES).saturating_sub(len);
+        }
+        position
+    }
+
+    /// The last END, BREAK or HOLE in `from..to`.
     fn mark_before(&self, from: u64, to: u64) -> Option<u64> {
         let ring = self.segment_bytes() as u64 * SEGMENTS as u64;
         let memory = self.memory.bytes();
@@ -312,7 +341,7 @@ impl History {
             let begin = from.max((to - 1) / ring * ring);
             let base = (begin % ring) as usize;
             let bytes = memory.get(base..base + (to - begin) as usize)?;
-            if let Some(at) = memchr::memrchr2(END, BREAK, bytes) {
+            if let Some(at) = memchr::memrchr3(END, BREAK, HOLE, bytes) {
                 return Some(begin + at as u64);
             }
             to = begin;
@@ -339,35 +368,23 @@ impl History {
         if slot.first == span.bytes.start {
             *slot = EMPTY;
         }
-        self.lines -= 1;
-        self.end = span.bytes.start;
+        self.lines = self.lines.saturating_sub(1);
+        self.top = span.bytes.start;
         self.open = false;
-        self.recall(tables);
         Some((cells, span.continues))
     }
 
-    /// Finds again what is known of the last line: after a pop, and at recovery.
-    fn recall(&mut self, tables: &mut Tables) {
-        let Some(span) = self.spans().next() else {
-            self.line = self.end;
-            self.style = Style::DEFAULT;
-            self.row_cells = 0;
-            return;
-        };
-        let mut cells = Vec::new();
-        self.style = Style { link: 0, ..self.cells(&span, tables, &mut cells) };
-        self.line = span.bytes.start;
-        // Only a line cut in pieces is ever continued after this, and its rows are full.
-        self.row_cells = usize::MAX;
-    }
-
     /// Writes down what the bytes do not tell.
-    pub fn checkpoint(&self, out: &mut Vec<u8>) {
-        for n in [self.end, self.line] {
+    pub fn checkpoint(&self, tables: &Tables, out: &mut Vec<u8>) {
+        for n in [self.end, self.top, self.line] {
             out.extend_from_slice(&n.to_le_bytes());
         }
         out.push(u8::from(self.open));
         put_number(self.row_cells, out);
+        let mut style = Vec::new();
+        pack::put_style(&mut Style::default(), &self.style, tables, &mut style);
+        put_number(style.len(), out);
+        out.extend_from_slice(&style);
         let known = self.segments.iter().enumerate().filter(|(_, s)| s.first != NONE);
         put_number(known.clone().count(), out);
         for (slot, segment) in known {
@@ -388,9 +405,12 @@ impl History {
         let word =
             |bytes: &mut Bytes<'_>| Some(u64::from_le_bytes(bytes.take(8)?.try_into().ok()?));
         history.end = word(bytes)?;
-        history.line = word(bytes)?;
+        history.top = word(bytes)?.min(history.end);
+        history.line = word(bytes)?.min(history.end);
         history.open = bytes.next()? != 0;
         history.row_cells = bytes.number()?;
+        let style = bytes.number()?;
+        history.style = pack::unpack(bytes.take(style)?, tables, usize::MAX, &mut Vec::new());
         for _ in 0..bytes.number()?.min(SEGMENTS) {
             let slot = bytes.number()?;
             let first = history.end.checked_sub(bytes.number()? as u64)?;
@@ -401,11 +421,6 @@ impl History {
         if history.is_off() {
             return Some(History { lines: 0, ..history });
         }
-        let (line, row_cells) = (history.line, history.row_cells);
-        history.recall(tables);
-        (history.line == line || history.lines == 0).then_some(())?;
-        history.line = line;
-        history.row_cells = row_cells;
         Some(history)
     }
 }
@@ -437,12 +452,85 @@ impl Iterator for Spans<'_> {
         let (start, text_end) = if open {
             (history.line, self.end)
         } else {
-            let text_end = self.end.checked_sub(1).filter(|&end| end >= self.begin)?;
+            let end = history.before_holes(self.end, self.begin);
+            let text_end = end.checked_sub(1).filter(|&end| end >= self.begin)?;
             let mark = history.mark_before(self.begin, text_end);
             (mark.map_or(self.begin, |m| m + 1), text_end)
         };
-        let continues = start > self.begin && history.byte_before(start) == BREAK;
+        let before = history.before_holes(start, self.begin);
+        let continues = before > self.begin && history.byte_before(before) == BREAK;
         self.end = start;
         Some(LineSpan { bytes: start..text_end, continues })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn push(history: &mut History, text: &str, wrapped: bool) {
+        let cells: Vec<Cell> = text.bytes().map(|b| Cell::ascii(b, 0)).collect();
+        history.push(&cells, 10, wrapped, &Tables::default());
+    }
+
+    fn texts(history: &History) -> Vec<(String, bool)> {
+        let mut tables = Tables::default();
+        let mut cells = Vec::new();
+        let text = |span: LineSpan| {
+            history.cells(&span, &mut tables, &mut cells);
+            let text = cells.iter().map(|c| char::from(c.bits() as u8)).collect();
+            (text, span.continues)
+        };
+        let mut all: Vec<_> = history.spans().map(text).collect();
+        all.reverse();
+        all
+    }
+
+    fn line(text: &str) -> (String, bool) {
+        (text.to_string(), false)
+    }
+
+    #[test]
+    fn lines_taken_out_leave_a_hole_and_a_checkpoint_stays_true() {
+        let mut tables = Tables::default();
+        let mut history = History::new(Box::new(vec![0; 64 * 256]), 100);
+        for text in ["one", "two", "three"] {
+            push(&mut history, text, false);
+        }
+        let mut checkpoint = Vec::new();
+        history.checkpoint(&tables, &mut checkpoint);
+        for _ in 0..3 {
+            // Down to one line and up again, twice over in between.
+            history.pop_line(&mut tables).unwrap();
+            history.pop_line(&mut tables).unwrap();
+            push(&mut history, "2", false);
+            history.pop_line(&mut tables).unwrap();
+            push(&mut history, "zwei", false);
+            push(&mut history, "drei", false);
+            assert_eq!(texts(&history), [line("one"), line("zwei"), line("drei")]);
+        }
+        let region = history.into_region();
+        let mut bytes = Bytes::new(&checkpoint);
+        let history = History::resume(region, 100, &mut bytes, &mut tables).unwrap();
+        assert_eq!(texts(&history), [line("one"), line("two"), line("three")]);
+    }
+
+    #[test]
+    fn a_checkpoint_of_a_hole_resumes_as_it_was() {
+        let mut tables = Tables::default();
+        let mut history = History::new(Box::new(vec![0; 64 * 256]), 100);
+        push(&mut history, "first", false);
+        push(&mut history, "0123456789", false);
+        push(&mut history, "and more", true);
+        history.pop_line(&mut tables).unwrap();
+        let mut checkpoint = Vec::new();
+        history.checkpoint(&tables, &mut checkpoint);
+        let region = history.into_region();
+        let mut bytes = Bytes::new(&checkpoint);
+        let mut history = History::resume(region, 100, &mut bytes, &mut tables).unwrap();
+        assert_eq!(texts(&history), [line("first")]);
+        push(&mut history, "last", false);
+        assert_eq!(texts(&history), [line("first"), line("last")]);
     }
 }

@@ -1,7 +1,7 @@
 //! Rows as few bytes that explain themselves: text with inline marks for what changes.
 //!
 //! History and checkpoints are made of them. A line begins in the default style. Bytes 0x20 and up are
-//! UTF-8 text; bytes below are marks with arguments below 0x80; 0xFE and 0xFF occur nowhere, so they
+//! UTF-8 text; bytes below are marks with arguments below 0x80; 0xFD to 0xFF occur nowhere, so they
 //! can end lines and be searched for from either side. Decoding accepts any bytes without panic.
 
 use super::cell::{Cell, Content};
@@ -14,6 +14,8 @@ use super::width::width;
 pub const END: u8 = 0xff;
 /// Ends a piece of a line too long to be kept in one.
 pub const BREAK: u8 = 0xfe;
+/// Ends a number: so many bytes before it are not lines any more.
+pub const HOLE: u8 = 0xfd;
 
 const RESET: u8 = 0x01;
 const FG: ColorMarks = ColorMarks { low: 0x02, high: 0x03, default: 0x04, rgb: 0x05 };
@@ -142,7 +144,8 @@ pub fn is_gap(cell: Cell) -> bool {
     cell.content() == Content::Cluster(0x1f_ffff)
 }
 
-fn put_style(style: &mut Style, wanted: &Style, tables: &Tables, out: &mut Vec<u8>) {
+/// Appends what turns one style into another.
+pub fn put_style(style: &mut Style, wanted: &Style, tables: &Tables, out: &mut Vec<u8>) {
     if style == wanted {
         return;
     }

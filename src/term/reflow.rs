@@ -47,6 +47,8 @@ impl Screen {
         self.cols = cols;
         for page in &mut self.pages {
             page.saved.x = page.saved.x.min(cols - 1);
+            // Below the last row there is no place a restore could name.
+            page.saved.y = page.saved.y.min(rows as i64 - 1);
             page.top = 0;
             page.bottom = rows - 1;
         }

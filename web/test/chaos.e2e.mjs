@@ -15,7 +15,7 @@ async function numbers(page, id) {
 
 /**
  * While `seq 1 200000` runs in one face and numbered lines are typed into `cat >> file` in another, `strike` does its worst.
- * `base` is where the page is reached.
+ * `base` is where the page is reached. Gives the first number the page has.
  */
 async function endure(server, base, strike) {
   const browser = await browse();
@@ -52,6 +52,7 @@ async function endure(server, base, strike) {
     else assert.ok(whole.length >= 9_900, `a lapped page has the history: ${whole.length} lines`);
     console.log(`${whole.length} numbers from ${first} on, restored ${laps} times`);
     assert.deepEqual(context.complaints, []);
+    return first;
   } finally {
     await browser.close();
   }
@@ -87,22 +88,25 @@ test('kill -9 of the web process', { timeout: 240_000 }, async () => {
   }
 });
 
-test('connections cut at random bytes', { timeout: 240_000 }, async () => {
-  const proxy = await Proxy.start();
-  const server = await Server.start('--allow-origin', `http://127.0.0.1:${proxy.port}`);
-  proxy.target = server.port;
-  try {
-    await endure(server, `http://127.0.0.1:${proxy.port}`, async () => {
-      for (let turn = 0; turn < 12; turn += 1) {
-        const before = proxy.cuts;
-        proxy.cutAfter(1 + Math.floor(Math.random() * 60_000));
-        await until('the cut', () => proxy.cuts > before, 5_000).catch(() => proxy.cut());
-        await wait(150);
-      }
-    });
-    assert.ok(proxy.cuts >= 12);
-  } finally {
-    proxy.stop();
-    await server.stop();
-  }
-});
+for (const [name, flags, whole] of [['connections cut at random bytes', [], false], ['connections cut at random bytes, with a journal that reaches', ['--journal', '4194304'], true]]) {
+  test(name, { timeout: 240_000 }, async () => {
+    const proxy = await Proxy.start();
+    const server = await Server.start('--allow-origin', `http://127.0.0.1:${proxy.port}`, ...flags);
+    proxy.target = server.port;
+    try {
+      const first = await endure(server, `http://127.0.0.1:${proxy.port}`, async () => {
+        for (let turn = 0; turn < 12; turn += 1) {
+          const before = proxy.cuts;
+          proxy.cutAfter(1 + Math.floor(Math.random() * 60_000));
+          await until('the cut', () => proxy.cuts > before, 5_000).catch(() => proxy.cut());
+          await wait(150);
+        }
+      });
+      assert.ok(proxy.cuts >= 12);
+      if (whole) assert.equal(first, 1, 'every line from the first on');
+    } finally {
+      proxy.stop();
+      await server.stop();
+    }
+  });
+}

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Key presses of one measurement.
-const PRESSES: usize = 200;
+const PRESSES: usize = 4000;
+/// Measurements of each kind, taken in turns; the best counts, for the machine has other work as well.
+const ROUNDS: usize = 3;
 /// The frontend's memory under attack: what 64 that wait and their handshakes cost, and what it has at rest.
 const RSS_KIB_MAX: u64 = 48 << 10;
 
@@ -71,15 +73,19 @@ fn an_attack_on_the_door_is_not_felt_on_the_socket() {
         world.server.terminal(&["new", "--", "sh", "-c", "stty raw -echo; printf ready; exec cat"]);
     here.expect("ready");
     let port = world.port;
-    let quiet = under(&mut here, 2, burn);
     let tries = AtomicUsize::new(0);
     let silent: Vec<TcpStream> =
         (0..500).filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
-    let attacked = under(&mut here, 2, || {
-        tries.fetch_add(1, Ordering::Relaxed);
-        assert!(!try_wrong_key(port, &wrong));
-    });
-    let noisy = under(&mut here, 2, || noise(port));
+    let [mut quiet, mut attacked, mut noisy] = [Duration::MAX; 3];
+    for _ in 0..ROUNDS {
+        quiet = quiet.min(under(&mut here, 2, burn));
+        let attack = under(&mut here, 2, || {
+            tries.fetch_add(1, Ordering::Relaxed);
+            assert!(!try_wrong_key(port, &wrong));
+        });
+        attacked = attacked.min(attack);
+        noisy = noisy.min(under(&mut here, 2, || noise(port)));
+    }
     let rss = rss_kib(&world);
     println!(
         "echo p50: {quiet:?} under load, {attacked:?} under {} tries with wrong keys and {} silent connections, \

@@ -15,7 +15,7 @@ impl Mux {
                 "this connection is attached already; use one for each face".into(),
             ));
         }
-        let id = self.living(client, &attach.face)?;
+        let id = self.attachable(client, &attach.face)?;
         let drive = attach.drive && self.actor(client).role >= Role::Driver;
         if attach.drive && !drive {
             return Err(Refusal::NotAllowed(format!(
@@ -49,6 +49,7 @@ impl Mux {
         viewer.stale = resume.is_none().then_some(now.mono);
         viewer.painted = attach.resume.is_some();
         living.viewers.push(client);
+        living.unseen = false;
         living.last_active = now.mono;
         if let Some(c) = self.clients.get_mut(&client) {
             c.viewer = Some(viewer);
@@ -63,6 +64,18 @@ impl Mux {
         self.tell_viewers_changed(now, id);
         self.effects.push_back(Effect::Deliver { client });
         Ok(None)
+    }
+
+    /// The face to attach to: a living one, or one whose program was quicker than its first viewer.
+    fn attachable(&self, client: ClientId, target: &str) -> Result<FaceId, Refusal> {
+        self.living(client, target).or_else(|refusal| match refusal {
+            Refusal::Gone { id, .. }
+                if self.faces.get(&id).is_some_and(|l| l.over.is_some() && l.unseen) =>
+            {
+                Ok(id)
+            }
+            refusal => Err(refusal),
+        })
     }
 
     /// A face may not be shown inside itself, straight or through others.

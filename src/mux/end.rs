@@ -17,6 +17,10 @@ use std::time::Duration;
 /// How long viewers of an ended face may take to read its last bytes.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
+/// A program that ends by itself this soon, before anybody has looked, can still be attached to for as long: whoever
+/// started it with `new` sees what it printed.
+const QUICK: Duration = Duration::from_secs(1);
+
 impl Mux {
     /// `kill`: ends faces, or sends a signal to what runs in their foreground.
     pub(super) fn kill(
@@ -98,6 +102,9 @@ impl Mux {
         (info.state, info.pid, info.viewers, info.end) =
             (FaceState::Ended, None, 0, Some(end.clone()));
         let screen = living.face.terminal().map_or(String::new(), screen_text);
+        let quick = living.ending.is_none() && now.mono.saturating_sub(living.began) < QUICK;
+        living.unseen &= quick;
+        let last_look = if living.unseen { QUICK } else { LAST_LOOK };
         let viewers = living.viewers.clone();
         self.tell_watchers(id, |_| Event::Ended { id, end: Box::new(end.clone()) }, now);
         self.keep_certificate(now, Ended { info, screen });
@@ -106,7 +113,7 @@ impl Mux {
         for client in viewers {
             self.effects.push_back(super::Effect::Deliver { client });
         }
-        self.timers.set(now.mono + LAST_LOOK, Timer::Over(id));
+        self.timers.set(now.mono + last_look, Timer::Over(id));
         self.bury_if_alone(id);
         self.arm_linger(now);
     }
@@ -131,8 +138,9 @@ impl Mux {
 
     /// Viewers have had their time: those left are told and let go.
     pub(super) fn bury(&mut self, id: FaceId) {
-        let Some(living) = self.faces.get(&id) else { return };
+        let Some(living) = self.faces.get_mut(&id) else { return };
         let Some(end) = living.over.clone() else { return };
+        living.unseen = false;
         for client in living.viewers.clone() {
             self.end_viewing(client, ViewerNote::Ended { end: Box::new(end.clone()) });
         }
@@ -141,7 +149,9 @@ impl Mux {
 
     /// Forgets a face that is over once nobody watches it.
     pub(super) fn bury_if_alone(&mut self, id: FaceId) {
-        if self.faces.get(&id).is_some_and(|l| l.over.is_some() && l.viewers.is_empty()) {
+        let done =
+            |l: &super::living::Living| l.over.is_some() && l.viewers.is_empty() && !l.unseen;
+        if self.faces.get(&id).is_some_and(done) {
             self.faces.remove(&id);
             self.effects.push_back(super::Effect::Drop { face: id });
         }

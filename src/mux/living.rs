@@ -14,6 +14,9 @@ pub(super) struct Living {
     pub face: Face,
     pub meta: Meta,
     pub pid: u32,
+    /// When it began, and that nobody has looked at it yet: a program quicker than its first viewer is still shown.
+    pub began: Duration,
+    pub unseen: bool,
     pub viewers: Vec<ClientId>,
     pub leader: Option<ClientId>,
     /// When it last printed; wall time beside it for people.
@@ -52,6 +55,8 @@ impl Living {
             face,
             meta,
             pid,
+            began: now.mono,
+            unseen: true,
             viewers: Vec::new(),
             leader: None,
             last_output: now.mono,

@@ -246,6 +246,9 @@ impl Face {
         // Only now: a query blanked before its answer was accepted would be lost by a kill between.
         for silence in self.findings.silences.drain(..) {
             self.journal.rewrite(silence.span.clone(), |run| silence.blank(run));
+            if let Some(at) = silence.mark {
+                self.journal.rewrite(at..at + 1, |run| silence.mark(run));
+            }
         }
     }
 
@@ -262,7 +265,7 @@ impl Face {
         let Some(terminal) = &self.terminal else { return false };
         scratch.clear();
         terminal.checkpoint(scratch);
-        self.checkpoint_at = self.journal.head().0;
+        self.checkpoint_at = terminal.complete();
         self.slots.write(&mut self.header, meta, scratch)
     }
 

@@ -134,7 +134,7 @@ impl Screen {
             b'@' => self.insert_chars(n),
             b'X' => self.erase_chars(n),
             b'S' => self.scroll_up(n),
-            b'T' => self.scroll_down(n),
+            b'T' if params.len() < 5 => self.scroll_down(n),
             b'I' => self.tab(n),
             b'Z' => self.back_tab(n),
             b'b' => self.repeat(n),

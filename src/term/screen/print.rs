@@ -12,6 +12,9 @@ const REPEATS_MAX: usize = 4096;
 impl Screen {
     /// Prints text without C0 controls. Returns the bytes taken: it stops before a C1 control.
     pub fn print(&mut self, text: &str) -> usize {
+        if matches!(text.as_bytes(), [0xc2, 0x80..=0x9f, ..]) {
+            return 0;
+        }
         let (style, _) = self.ids();
         let page = self.page_mut();
         let (x, y) = (page.x, page.y);

@@ -74,6 +74,8 @@ pub struct Machine {
     told: u64,
     /// The unfinished token is junk already.
     junk: bool,
+    /// The junk was begun before a checkpoint: it may go on blanked.
+    resumed: bool,
     params: Params,
     prefix: u8,
     intermediates: heapless::Vec<u8, 4>,
@@ -109,15 +111,18 @@ impl Machine {
         bytes
     }
 
-    /// Writes down the unfinished token.
+    /// Writes down where to read on: at the unfinished token, which may be blanked by the time it is
+    /// read again, or inside junk, whose end is marked then.
     pub fn checkpoint(&self, out: &mut Vec<u8>) {
-        let start = if self.state == State::Ground { self.offset } else { self.start };
-        for n in [self.offset, start] {
+        let offset = if self.junk { self.offset } else { self.complete() };
+        let start = if self.junk { self.start } else { offset };
+        for n in [offset, start] {
             out.extend_from_slice(&n.to_le_bytes());
         }
         out.push(u8::from(self.junk));
+        let unfinished = if self.junk { self.unfinished() } else { Vec::new() };
         let string = if self.junk { &self.string[..] } else { &[] };
-        for bytes in [&self.unfinished()[..], string] {
+        for bytes in [&unfinished[..], string] {
             put_number(bytes.len(), out);
             out.extend_from_slice(bytes);
         }
@@ -139,6 +144,7 @@ impl Machine {
         if machine.state != State::Ground {
             machine.start = start;
             machine.junk = junk;
+            machine.resumed = junk;
             machine.told = offset - (machine.partial.len() as u64).min(offset);
             if junk {
                 machine.string = string.to_vec();
@@ -173,7 +179,7 @@ impl Machine {
         let whole = self.offset - self.partial.len() as u64;
         self.bound(whole, sink);
         if self.junk {
-            self.tell(whole, sink);
+            self.tell(whole, false, sink);
         } else {
             let from = self.start.saturating_sub(base) as usize;
             let to = bytes.len().saturating_sub(self.partial.len());
@@ -217,7 +223,7 @@ impl Machine {
     /// Bytes that are no character.
     fn nothing(&mut self, span: Range<u64>, sink: &mut impl Sink) {
         if self.state == State::Ground {
-            sink.token(&Token::Junk { string: false }, span, false);
+            sink.token(&Token::Junk { string: false, ended: false }, span, false);
         }
     }
 
@@ -304,6 +310,9 @@ impl Machine {
     fn sequence(&mut self, bytes: &[u8], at: usize, base: u64, sink: &mut impl Sink) -> usize {
         let b = bytes[at];
         let pos = base + at as u64;
+        if self.resumed && self.reread(b) {
+            return at + 1;
+        }
         if b >= 0x80 {
             return match utf8::decode(&bytes[at..]) {
                 Decoded::Char(c, n) => {
@@ -334,6 +343,17 @@ impl Machine {
                 at + 1
             }
         }
+    }
+
+    /// Junk read a second time is NULs up to a DEL. Whether the byte was such a one.
+    fn reread(&mut self, b: u8) -> bool {
+        self.resumed = b == 0;
+        if b == 0x7f {
+            self.state = State::Ground;
+            self.junk = false;
+            self.raw.clear();
+        }
+        b == 0 || b == 0x7f
     }
 
     /// Payload of an OSC, up to its end or the end of the feed.
@@ -494,6 +514,7 @@ impl Machine {
         self.start = pos;
         self.told = pos;
         self.junk = false;
+        self.resumed = false;
         self.params.reset();
         self.prefix = 0;
         self.intermediates.clear();
@@ -532,11 +553,11 @@ impl Machine {
         }
     }
 
-    /// Tells the gate of junk up to `end`.
-    fn tell(&mut self, end: u64, sink: &mut impl Sink) {
-        if end > self.told {
+    /// Tells the gate of junk up to `end`, where it may have `ended`.
+    fn tell(&mut self, end: u64, ended: bool, sink: &mut impl Sink) {
+        if end > self.told || (ended && end > self.start) {
             let string = self.state.is_string();
-            sink.token(&Token::Junk { string }, self.told..end, false);
+            sink.token(&Token::Junk { string, ended }, self.told.min(end)..end, false);
             self.told = end;
         }
     }
@@ -560,7 +581,7 @@ impl Machine {
     /// The token up to `end` comes to nothing.
     fn drop_sequence(&mut self, end: u64, sink: &mut impl Sink) {
         self.run_deferred(sink);
-        self.tell(end, sink);
+        self.tell(end, true, sink);
         self.state = State::Ground;
         self.junk = false;
         self.raw.clear();
@@ -582,7 +603,7 @@ impl Machine {
     fn osc_end(&mut self, end: u64, bell: bool, sink: &mut impl Sink) {
         let told = self.junk;
         if told {
-            self.tell(end, sink);
+            self.tell(end, true, sink);
         }
         let string = std::mem::take(&mut self.string);
         let text = std::str::from_utf8(&string).unwrap_or_default();
@@ -602,7 +623,7 @@ impl Machine {
     }
 
     fn dcs_end(&mut self, end: u64, sink: &mut impl Sink) {
-        self.tell(end, sink);
+        self.tell(end, true, sink);
         let string = std::mem::take(&mut self.string);
         let intermediates = self.intermediates.clone();
         if let Some((&last, payload)) = string.split_first() {

@@ -63,5 +63,7 @@ pub enum Token<'a> {
     Junk {
         /// A string: controls in it were not executed.
         string: bool,
+        /// Nothing of it follows.
+        ended: bool,
     },
 }

@@ -51,8 +51,8 @@ check: ## the quick look while working: compiles, unit tests, layers
 	$(CARGO) test --locked --lib
 	$(MAKE) layers
 
-sim: ## the simulation over SEEDS seeds (default 10000)
-	@scripts/optional.sh tests/sim.rs $(CARGO) test --locked --release --test sim -- --nocapture
+sim: ## the simulation over SEEDS seeds (default 10000); planted bugs are found
+	@scripts/sim.sh
 
 golden: ## the golden recordings
 	@scripts/optional.sh tests/golden.rs $(CARGO) test --locked --test golden
@@ -66,7 +66,7 @@ fidelity: ## recorded programs restored and compared with xterm.js, cell by cell
 
 chaos: ## kills at random instants for CHAOS_SECONDS; nothing may be lost, doubled or left behind
 	@scripts/setup.sh test
-	@scripts/optional.sh tests/chaos.rs $(CARGO) test --locked --release --test chaos -- --nocapture
+	@scripts/optional.sh tests/chaos.rs $(CARGO) test --locked --profile ci --test chaos -- --nocapture
 
 lint: ## fmt, clippy, cargo deny, shell and man page syntax
 	@scripts/lint.sh
@@ -105,11 +105,12 @@ dev: ## a debug build, served in a directory of its own under target/
 	@mkdir -p -m 700 $(abspath $(TARGET_DIR))/dev
 	@exec env FACEMUX_DIR=$(abspath $(TARGET_DIR))/dev FACEMUX_LOG=debug scripts/run.sh $(TARGET_DIR)/debug/facemux $(RUN_ARGS)
 
-ci: ## what .ci/run runs: test, lint, fuzz-build, fidelity
+ci: ## what .ci/run runs: test, sim, fidelity, lint, fuzz-build
 	@$(MAKE) test
+	@$(MAKE) sim
+	@$(MAKE) fidelity
 	@$(MAKE) lint
 	@$(MAKE) fuzz-build
-	@$(MAKE) fidelity
 	@scripts/tally.sh
 
 clean: ## remove what was built

@@ -9,4 +9,8 @@ if [ ! -x tests/fidelity.sh ]; then
 	echo "SKIP fidelity: there is no tests/fidelity.sh"
 	exit 0
 fi
+if [ -z "${FACEMUX:-}" ]; then
+	cargo build --locked --profile ci
+	export FACEMUX=${CARGO_TARGET_DIR:-target}/ci/facemux
+fi
 exec tests/fidelity.sh </dev/null

@@ -13,16 +13,20 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// Lines printed: 128 MB where the code is optimised, less where it is slow.
-const LINES: u64 = if cfg!(debug_assertions) { 1 << 17 } else { 1 << 21 };
 const LINE_BYTES: u64 = 64;
 /// Bytes the daemon may grow by while viewers do not read: its face's history fills meanwhile, and nothing else.
 const GROWTH_BYTES_MAX: u64 = 2 << 20;
 
-/// A face that prints `LINES` numbered lines when a key is typed, and then ends.
+/// Lines printed: STREAM_LINES, or as few as code that is not optimised can take in a while.
+fn lines() -> u64 {
+    std::env::var("STREAM_LINES").map_or(1 << 17, |lines| lines.parse().unwrap())
+}
+
+/// A face that prints `lines()` numbered lines when a key is typed, and then ends.
 fn printer(server: &Server) -> String {
+    let lines = lines();
     let awk = format!(
-        "awk 'BEGIN {{ for (i = 0; i < {LINES}; i++) printf \"%0{}d\\n\", i }}'",
+        "awk 'BEGIN {{ for (i = 0; i < {lines}; i++) printf \"%0{}d\\n\", i }}'",
         LINE_BYTES - 1
     );
     server.face(&format!("stty raw -echo; printf ready; head -c 1 >/dev/null; exec {awk}"))
@@ -31,7 +35,7 @@ fn printer(server: &Server) -> String {
 /// The hash of what the printer prints.
 fn printed() -> String {
     let mut hash = Sha256::new();
-    for line in 0..LINES {
+    for line in 0..lines() {
         hash.update(format!("{line:0width$}\n", width = LINE_BYTES as usize - 1));
     }
     hex(&hash.finalize())
@@ -120,7 +124,7 @@ fn a_viewer_that_reads_gets_every_byte() {
         }
         _ => false,
     });
-    assert_eq!((total, restores), (LINES * LINE_BYTES, 0));
+    assert_eq!((total, restores), (lines() * LINE_BYTES, 0));
     assert_eq!(hex(&hash.finalize()), printed());
 }
 
@@ -132,7 +136,7 @@ fn a_terminal_that_reads_gets_every_byte() {
     let mut terminal = server.terminal(&["attach", &face]);
     terminal.expect("ready");
     terminal.type_text("\r");
-    let expected = (LINES * LINE_BYTES) as usize;
+    let expected = (lines() * LINE_BYTES) as usize;
     terminal.collect_until(Duration::from_secs(120), |bytes| bytes.len() > expected);
     assert_eq!(terminal.wait(), 0);
     let first = format!("{:0width$}\n", 0, width = LINE_BYTES as usize - 1);
@@ -165,11 +169,11 @@ fn a_viewer_that_does_not_read_holds_nobody_back_and_costs_no_memory() {
         most = private_bytes(daemon).max(most);
         server.run(&["info", &face]).out.contains("ended").then_some(())
     });
-    eprintln!("{} MB in {:?}", (LINES * LINE_BYTES) >> 20, start.elapsed());
+    eprintln!("{} MB in {:?}", (lines() * LINE_BYTES) >> 20, start.elapsed());
     let growth = most.saturating_sub(before);
     assert!(growth <= GROWTH_BYTES_MAX, "the daemon grew by {growth} bytes");
     // Reading at last, both get the end: the last line, by a restore.
-    let last = format!("{:0width$}", LINES - 1, width = LINE_BYTES as usize - 1);
+    let last = format!("{:0width$}", lines() - 1, width = LINE_BYTES as usize - 1);
     terminal.expect(&last);
     assert_eq!(terminal.wait(), 0);
     let mut tail = Vec::new();

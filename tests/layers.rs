@@ -22,10 +22,14 @@ const LAYERS: &[Layer] = &[
     Layer { name: "limits", imports: &[] },
     Layer { name: "units", imports: &["limits"] },
     Layer { name: "region", imports: &[] },
+    Layer { name: "planted", imports: &[] },
     Layer { name: "term", imports: &["limits", "units", "region"] },
-    Layer { name: "face", imports: &["term", "limits", "units", "region"] },
+    Layer { name: "face", imports: &["term", "planted", "limits", "units", "region"] },
     Layer { name: "wire", imports: &["limits", "units"] },
-    Layer { name: "mux", imports: &["face", "term", "wire", "limits", "units", "region"] },
+    Layer {
+        name: "mux",
+        imports: &["face", "term", "wire", "planted", "limits", "units", "region"],
+    },
     Layer { name: "cast", imports: &["term", "limits", "units", "region"] },
     Layer { name: "config", imports: &["sys", "wire", "limits", "units"] },
     Layer { name: "sys", imports: &["limits", "units", "region"] },
@@ -49,7 +53,8 @@ const LAYERS: &[Layer] = &[
 ];
 
 /// Folders without clock, I/O, threads or environment: bytes, requests and `now` in, effects out.
-const PURE: &[&str] = &["limits", "units", "region", "term", "face", "mux", "wire", "cast"];
+const PURE: &[&str] =
+    &["limits", "units", "region", "planted", "term", "face", "mux", "wire", "cast"];
 
 /// A name that belongs to some folders only; tests are exempt where they must make real files and threads.
 struct Name {

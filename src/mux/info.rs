@@ -47,7 +47,9 @@ pub(super) fn of(id: FaceId, living: &Living, now: Now) -> FaceInfo {
     };
     let note = match living.face.terminal() {
         None => Some(
-            "quarantined: its output ended the daemon twice, or its checkpoint could not be read; it runs on without a screen".to_string(),
+            "quarantined: its output ended the daemon twice, or its checkpoint could not be read; \
+             it runs on without a screen"
+                .to_string(),
         ),
         Some(_) if living.face.doubt() > 0 => {
             Some(format!("{} inputs in doubt since a crash of the daemon", living.face.doubt()))

@@ -337,7 +337,8 @@ impl House {
                 assert_own(&bytes, seat.face, "a viewer");
                 let printed = &self.faces[seat.face].printed;
                 let printed = printed.get(seat.at.0 as usize..).unwrap_or_default();
-                let same = bytes.iter().zip(printed).all(|(b, told)| b == told || *b == 0);
+                let same =
+                    bytes.iter().zip(printed).all(|(b, told)| b == told || matches!(*b, 0 | 0x7f));
                 assert!(same && n <= printed.len(), "not what face {} printed", seat.face + 1);
                 seat.terminal.feed(&bytes, &mut Unwatched);
                 seat.at = seat.at.plus(n);

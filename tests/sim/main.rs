@@ -382,7 +382,7 @@ fn every_planted_bug_is_found() {
     for bug in Bug::ALL {
         plant(Some(bug));
         let found =
-            (0..1500).find(|seed| catch_unwind(|| run(*seed, &mut Seen::default())).is_err());
+            (0..10_000).find(|seed| catch_unwind(|| run(*seed, &mut Seen::default())).is_err());
         plant(None);
         match found {
             Some(seed) => println!("{bug:?}: found by seed {seed}"),

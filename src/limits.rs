@@ -203,3 +203,6 @@ pub const LOGIN_FORGIVE_MS: u64 = 6_000;
 pub const HISTORY_LINE_BYTES: usize = 256;
 /// Bytes of one message of the keeper: a certificate and what names it.
 pub const KEEPER_MESSAGE_BYTES_MAX: usize = 32 * 1024;
+/// How long faces that print wait, at most, for the answer to a keystroke in another: a program on a machine with few
+/// processors gets one at once. The poll's resolution; at a person's speed of typing it costs them nothing.
+pub const ECHO_TIME: std::time::Duration = std::time::Duration::from_millis(1);

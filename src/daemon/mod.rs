@@ -38,6 +38,9 @@ struct Daemon {
     listener: UnixListener,
     /// Faces whose share of a turn ended before their PTY was empty.
     ready: VecDeque<FaceId>,
+    /// The face somebody has just typed into, until it answers or the moment has passed: others that print wait, so
+    /// that its program has a processor to run on.
+    echo: Option<(FaceId, Duration)>,
     /// Handed terminals that may have more to read.
     typing: VecDeque<ClientId>,
     /// Clients whose frames waited and may go on.
@@ -140,12 +143,12 @@ impl Daemon {
 
     /// How long the poll may sleep: for ever when nothing is due.
     fn timeout(&self) -> Option<Duration> {
-        if !self.ready.is_empty()
-            || !self.typing.is_empty()
-            || !self.reading.is_empty()
-            || self.accepting
-        {
+        if !self.typing.is_empty() || !self.reading.is_empty() || self.accepting {
             return Some(Duration::ZERO);
+        }
+        if !self.ready.is_empty() {
+            let answer = self.echo.map(|(_, until)| until.saturating_sub(self.now().mono));
+            return Some(answer.unwrap_or(Duration::ZERO));
         }
         let due = [self.mux.deadline(), self.conns.deadline()].into_iter().flatten().min()?;
         Some(due.saturating_sub(self.now().mono))

@@ -62,6 +62,7 @@ pub(super) fn start() -> Result<Daemon, SysError> {
         keeper,
         listener,
         ready: VecDeque::new(),
+        echo: None,
         typing: VecDeque::new(),
         reading: VecDeque::new(),
         accepting: true,

@@ -3,7 +3,7 @@
 use super::conn::Reading;
 use super::keeper::Heard;
 use super::{Daemon, start};
-use crate::limits::{PTY_READ_BYTES, TURN_BYTES, TYPED_BYTES};
+use crate::limits::{ECHO_TIME, PTY_READ_BYTES, TURN_BYTES, TYPED_BYTES};
 use crate::mux::ClientId;
 use crate::sys::SysError;
 use crate::sys::ledger::Kind;
@@ -44,10 +44,24 @@ impl Daemon {
         }
     }
 
+    /// A client has typed: its face's program is to answer before others go on.
+    fn await_echo(&mut self, id: ClientId) {
+        if let Some(face) = self.mux.watched(id) {
+            self.echo = Some((face, self.now().mono + ECHO_TIME));
+        }
+    }
+
     /// Every face that is ready has one share.
     pub(super) fn output_turn(&mut self) {
+        if self.echo.is_some_and(|(_, until)| until <= self.now().mono) {
+            self.echo = None;
+        }
         for _ in 0..self.ready.len() {
             let Some(id) = self.ready.pop_front() else { return };
+            if self.echo.is_some_and(|(face, _)| face != id) {
+                self.ready.push_back(id);
+                continue;
+            }
             let Some(pty) = self.ptys.map.get_mut(&id) else { continue };
             pty.queued = false;
             if self.read_pty(id) {
@@ -77,6 +91,7 @@ impl Daemon {
                 Ok(n) if n > 0 => {
                     self.ptys.ledger.mark_parsing(id, offset.0);
                     self.mux.handle_output(now, id, n);
+                    self.echo = self.echo.filter(|(face, _)| *face != id);
                     self.ptys.ledger.parsed();
                     share = share.saturating_sub(n);
                     if n < READ_EMPTIED_BELOW && n < wanted && !to_the_end {
@@ -180,6 +195,7 @@ impl Daemon {
                         &self.terminals.remembered.keys()[..n],
                         &mut self.ptys,
                     );
+                    self.await_echo(id);
                     if n == TYPED_BYTES
                         && let Some(terminal) = self.terminals.map.get_mut(&id)
                     {
@@ -257,6 +273,7 @@ impl Daemon {
                 Ok(None) => return true,
                 Ok(Some(Frame::Input { at, bytes })) => {
                     self.mux.handle_input(now, id, at, bytes, &mut self.ptys);
+                    self.await_echo(id);
                 }
                 Ok(Some(Frame::Message(bytes))) => match decode::<Request>(bytes) {
                     Ok(request) => self.obey_request(id, request),

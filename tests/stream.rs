@@ -212,7 +212,8 @@ fn private_bytes(pid: u32) -> u64 {
 #[test]
 fn a_reader_after_the_end_is_told_of_it() {
     let server = Server::start();
-    let face = server.face("exit 9");
+    // Longer than a program may be quicker than its first viewer and still be shown.
+    let face = server.face("sleep 1.2; exit 9");
     eventually("it has ended", || server.run(&["info", &face]).out.contains("ended").then_some(()));
     server.run(&["attach", &face]).refused(4, &["has ended", "9"]);
     let mut reader = Reader::attach(&server, &face);

@@ -162,7 +162,12 @@ impl Screen {
         }
         let mut one = String::new();
         self.tables.push_text(cell, &mut one);
-        let n = if n > REPEATS_MAX { REPEATS_MAX + (n - REPEATS_MAX) % self.cols } else { n };
+        let n = match REPEATS_MAX / one.len().max(1) {
+            // A character with many marks: so much text for nine bytes is an attack.
+            most if one.len() > 4 => n.min(most),
+            _ if n > REPEATS_MAX => REPEATS_MAX + (n - REPEATS_MAX) % self.cols,
+            _ => n,
+        };
         // In pieces, so that no text longer than a few rows is made.
         let piece = one.repeat(n.min(256));
         for _ in 0..n / 256 {

@@ -13,10 +13,6 @@ pub enum Bug {
     LostByte,
     /// Queries reach viewers.
     OpenGate,
-    /// A reply accepted before a crash is accepted again after it.
-    RepliesTwice,
-    /// Nobody is held back for a driver.
-    NoHold,
     /// A lapped viewer goes on without a restore.
     NoRestore,
     /// Viewers of a face that ended are not told.
@@ -39,12 +35,10 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 14] = [
+    pub const ALL: [Bug; 12] = [
         Bug::DoubledByte,
         Bug::LostByte,
         Bug::OpenGate,
-        Bug::RepliesTwice,
-        Bug::NoHold,
         Bug::NoRestore,
         Bug::SilentEnd,
         Bug::ResizeUnkept,

@@ -75,7 +75,7 @@ impl Mux {
         let (mut limit, mut wake) = (Offset(u64::MAX), Duration::MAX);
         for viewer in living.viewers.iter().filter_map(|client| self.viewer(*client)) {
             let due = viewer.progress + HOLD;
-            if viewer.drive && viewer.crop.is_none() && due > now.mono && !has(Bug::NoHold) {
+            if viewer.drive && viewer.crop.is_none() && due > now.mono {
                 limit = limit.min(viewer.at.plus(capacity as usize));
                 wake = wake.min(due);
             }

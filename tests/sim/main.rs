@@ -385,8 +385,9 @@ fn every_planted_bug_is_found() {
     let mut missed = Vec::new();
     for bug in Bug::ALL {
         plant(Some(bug));
-        let found =
-            (0..10_000).find(|seed| catch_unwind(|| run(*seed, &mut Seen::default())).is_err());
+        let found = (0..10_000)
+            .filter(|seed| !OPEN.contains(seed))
+            .find(|seed| catch_unwind(|| run(*seed, &mut Seen::default())).is_err());
         plant(None);
         match found {
             Some(seed) => println!("{bug:?}: found by seed {seed}"),

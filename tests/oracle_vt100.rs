@@ -14,6 +14,7 @@
 //! - bold and dim together: it has one intensity;
 //! - erasing, moving and saving while a wrap is pending: it acts behind the last column;
 //! - a wide character in the last column: it leaves what was there when it wraps;
+//! - ICH in the middle of a wide character: it moves all of it;
 //! - a cursor saved before the screen scrolled: xterm.js moves it up with the text;
 //! - after DECSTBM it goes to the region's first row, and moving up or down from outside a region passes it,
 //!   and RI above one scrolls it.

@@ -66,6 +66,8 @@ pub fn plain(choices: &mut Choices<'_>, region: &mut bool, out: &mut Vec<u8>) {
             let name = choices.one_of(b"ABCDGHJKLMPSTXd@");
             let text = match name {
                 b'A' | b'B' if *region => return,
+                // Not inside a wide character: a letter there parts it in both.
+                b'@' => format!("[{}Gx\x08\x1b[{}@", 1 + choices.below(19), choices.below(12)),
                 b'H' => format!("[{};{}H", 1 + choices.below(30), 1 + choices.below(90)),
                 b'L' | b'M' => format!("[{}{}\r", choices.below(12), char::from(name)),
                 b'J' | b'K' => format!("[{}{}", choices.below(3), char::from(name)),

@@ -32,6 +32,17 @@ pub const JOURNAL_BYTES: u32 = 256 * 1024;
 pub const JOURNAL_BYTES_MIN: u32 = 64 * 1024;
 /// Bytes of a journal at most: all of it is memory once a face has printed as much.
 pub const JOURNAL_BYTES_MAX: u32 = 64 * 1024 * 1024;
+/// How long a face waits, at least, for a driver that has just taken something: a stream that is read loses nothing,
+/// a program nobody reads is stopped for a moment once.
+pub const HOLD_MIN: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// How long at most, for one that has kept up for `HOLD_EARNED` times as long: on a busy machine a reader may not run
+/// for a while.
+pub const HOLD_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Keeping up for this many moments earns one to be waited for.
+pub const HOLD_EARNED: u32 = 10;
+
 /// Bytes of a name.
 pub const NAME_BYTES_MAX: usize = 64;
 /// Certificates kept at most; each is at most `CERTIFICATE_BYTES_MAX`.

@@ -220,7 +220,7 @@ impl Mux {
         let undo = self.undo(viewer);
         self.effects.push_back(Effect::GiveBack { client, undo });
         if let Some(viewer) = self.viewer_mut(client) {
-            viewer.progress = now.mono.saturating_sub(super::output::HOLD);
+            viewer.give_up(now.mono);
         }
         Ok(Some(Reply::Done))
     }

@@ -11,9 +11,6 @@ use crate::wire::ViewerNote;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A driver who took something this recently is waited for: its stream loses nothing.
-pub(super) const HOLD: Duration = Duration::from_millis(100);
-
 /// What a viewer gets next.
 #[derive(Debug, PartialEq)]
 pub enum Chunk<'a> {
@@ -74,7 +71,7 @@ impl Mux {
         let capacity = living.face.journal().capacity();
         let (mut limit, mut wake) = (Offset(u64::MAX), Duration::MAX);
         for viewer in living.viewers.iter().filter_map(|client| self.viewer(*client)) {
-            let due = viewer.progress + HOLD;
+            let due = viewer.awaited();
             if viewer.drive && viewer.crop.is_none() && due > now.mono {
                 limit = limit.min(viewer.at.plus(capacity as usize));
                 wake = wake.min(due);
@@ -177,6 +174,7 @@ impl Mux {
                 return Some(());
             }
             viewer.laps += 1;
+            viewer.steady = now.mono;
             viewer.stale = Some(now.mono);
             let laps = viewer.laps;
             self.note(client, ViewerNote::Lapped { laps });

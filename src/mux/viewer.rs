@@ -2,6 +2,7 @@
 
 use crate::face::detach::DetachKeys;
 use crate::face::preview::sanitised;
+use crate::limits::{HOLD_EARNED, HOLD_MAX, HOLD_MIN};
 use crate::units::{FaceId, Offset, Size};
 use crate::wire::{Attach, Holder};
 use std::collections::VecDeque;
@@ -49,6 +50,8 @@ pub(super) struct Viewer {
     pub painted: bool,
     /// When it last took something.
     pub progress: Duration,
+    /// Since when it has kept up.
+    pub steady: Duration,
     pub laps: u64,
     /// Position in its input stream of what was accepted.
     pub accepted: u64,
@@ -91,6 +94,7 @@ impl Viewer {
             stale: None,
             painted: false,
             progress: now,
+            steady: now,
             laps: 0,
             accepted,
             stash: VecDeque::new(),
@@ -101,6 +105,19 @@ impl Viewer {
     /// How far it may be sent output: its window beyond what it has shown.
     pub fn limit(&self) -> Offset {
         if self.window == 0 { Offset(u64::MAX) } else { self.shown.plus(self.window as usize) }
+    }
+
+    /// Until when its face waits for it. Who has kept up for long is waited for longer: a reader that a busy machine
+    /// does not let run for a moment loses nothing, one that never reads costs its face a moment once.
+    pub fn awaited(&self) -> Duration {
+        let earned = self.progress.saturating_sub(self.steady) / HOLD_EARNED;
+        self.progress + earned.clamp(HOLD_MIN, HOLD_MAX)
+    }
+
+    /// It is waited for no more until it takes something.
+    pub fn give_up(&mut self, now: Duration) {
+        self.steady = now;
+        self.progress = now.saturating_sub(HOLD_MIN);
     }
 
     /// Where its input stream stands: accepted, or waiting for room.

@@ -89,8 +89,9 @@ pub const VIEWERS_MAX: usize = 1024;
 pub const SNAPSHOT_PIECE_BYTES: usize = 64 * 1024;
 /// Bytes of one read of a PTY: the kernel gives at most 4095 (N_TTY_BUF_SIZE less one).
 pub const PTY_READ_BYTES: usize = 4096;
-/// Bytes of a face's output in one turn: what a keystroke in another face waits for at most.
-pub const TURN_BYTES: usize = 8 * 1024;
+/// Bytes of a face's output in one turn, one read: what a keystroke in another face waits for at most. A look at the
+/// poll costs a hundredth of the read and its parsing.
+pub const TURN_BYTES: usize = PTY_READ_BYTES - 1;
 /// Bytes of one read of a handed terminal: the kernel's line buffer.
 pub const TYPED_BYTES: usize = 4096;
 /// Bytes of one frame of a viewer's stream, and of one write to a handed terminal.

@@ -55,7 +55,7 @@ fn differences(before: &[String], after: &[String]) -> String {
 /// Detaches, attaches again both ways, and expects to see the same each time.
 fn same_again(server: &Server, face: &str, mut terminal: Terminal) -> Terminal {
     // What was typed last may still be drawn.
-    terminal.pump_for(Duration::from_millis(500));
+    terminal.settle();
     let before = sight(&terminal);
     terminal.type_text(DETACH);
     assert_eq!(terminal.wait(), 0);
@@ -184,7 +184,11 @@ fn dialog() {
 fn nested_tmux() {
     let server = Server::start();
     let socket = server.dir.path().join("tmux").display().to_string();
-    let face = face(&server, &["tmux", "-f", "/dev/null", "-S", &socket, "new", "sh"]);
+    let config = server.dir.path().join("tmux.conf");
+    // Neither a clock nor a window's name changes behind the test's back.
+    std::fs::write(&config, "set -g status-right ''\nset -g automatic-rename off\n").unwrap();
+    let config = config.display().to_string();
+    let face = face(&server, &["tmux", "-f", &config, "-S", &socket, "new", "sh"]);
     let mut terminal = attach(&server, &face, &["--detach-keys", "C-a d"]);
     terminal.expect("[0]");
     terminal.type_text("echo inside $((4 + 4))\r");
@@ -194,6 +198,7 @@ fn nested_tmux() {
     terminal.expect("│");
     terminal.type_text("echo right $((5 + 4))\r");
     terminal.expect("right 9");
+    terminal.settle();
     let before = sight(&terminal);
     terminal.type_text("\x01d");
     assert_eq!(terminal.wait(), 0);

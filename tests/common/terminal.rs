@@ -96,6 +96,18 @@ impl Terminal {
         }
     }
 
+    /// Reads until nothing has come for half a second, but no longer than a test is patient.
+    pub fn settle(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let so_far = self.bytes.len();
+            self.pump_for(Duration::from_millis(500));
+            if self.bytes.len() == so_far || Instant::now() > deadline {
+                return;
+            }
+        }
+    }
+
     /// The screen as text.
     pub fn screen(&self) -> String {
         self.screen.screen().contents()

@@ -172,6 +172,9 @@ pub(super) fn attach(args: &Args, id: FaceId, look: &Look) -> Result<u8, Stop> {
         return stream::run(&mut view, ask);
     }
     wait_for_foreground(&ends.0)?;
+    if let Some(signal) = view.told_to_end() {
+        return ending::Ending::Signalled(signal).tell(id);
+    }
     let controlling = tty::foreground_group(&ends.0).is_ok();
     let reopened = tty::reopen(&ends.0);
     match if controlling { reopened.or_else(|_| tty::reopen_controlling()) } else { reopened } {
@@ -188,6 +191,19 @@ struct View {
     actor: Option<Actor>,
     alternate: bool,
     signals: Signals,
+}
+
+impl View {
+    /// Takes the signals that came meanwhile. That we were stopped, continued or resized is answered by what follows;
+    /// gives one that ends us.
+    fn told_to_end(&mut self) -> Option<i32> {
+        while let Ok(Some((signal, _))) = self.signals.next() {
+            if !matches!(signal, SIGCONT | SIGTSTP | SIGWINCH) {
+                return Some(signal);
+            }
+        }
+        None
+    }
 }
 
 const SIGHUP: i32 = 1;

@@ -293,10 +293,8 @@ impl Copy<'_> {
             let mut watched = [Watched::new(self.view.signals.as_fd(), true, false)];
             // When waiting fails the deadline above still ends this.
             let _ = poll::wait(&mut watched, Some(pause));
-            while let Ok(Some((signal, _))) = self.view.signals.next() {
-                if !matches!(signal, SIGCONT | SIGTSTP | SIGWINCH) {
-                    return Err(Ending::Signalled(signal));
-                }
+            if let Some(signal) = self.view.told_to_end() {
+                return Err(Ending::Signalled(signal));
             }
             pause = (pause * 2).min(BACK_OFF.1);
         }

@@ -183,11 +183,8 @@ impl Held<'_> {
         if told[0].readable {
             self.hear()?;
         }
-        // That it was continued, or resized meanwhile, is answered by what follows.
-        while let Ok(Some((signal, _))) = self.view.signals.next() {
-            if !matches!(signal, SIGCONT | SIGTSTP | SIGWINCH) {
-                return self.leave(signal);
-            }
+        if let Some(signal) = self.view.told_to_end() {
+            return self.leave(signal);
         }
         if self.over.is_some() { Ok(()) } else { self.resume() }
     }
@@ -263,10 +260,8 @@ impl Held<'_> {
             let mut watched = [Watched::new(self.view.signals.as_fd(), true, false)];
             // When waiting fails the deadline above still ends this.
             let _ = poll::wait(&mut watched, Some(pause));
-            while let Ok(Some((signal, _))) = self.view.signals.next() {
-                if !matches!(signal, SIGCONT | SIGTSTP | SIGWINCH) {
-                    return Err(Ending::Signalled(signal));
-                }
+            if let Some(signal) = self.view.told_to_end() {
+                return Err(Ending::Signalled(signal));
             }
             pause = (pause * 2).min(BACK_OFF.1);
         }

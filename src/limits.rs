@@ -69,7 +69,9 @@ pub const LINE_BYTES_MAX: u64 = 4095;
 /// Bytes of address space of a checkpoint slot: sparse, only what a checkpoint fills costs memory. A screen whose
 /// restore is larger has no checkpoint, and a crash of the daemon costs it its screen.
 pub const SLOT_BYTES_MAX: usize = 32 << 20;
-/// Viewers whose input position a face remembers across a crash; further ones share entries.
+/// Drivers of a face that a daemon expects back after its predecessor's crash: further ones may be lapped while away.
+pub const DRIVERS_REMEMBERED: usize = 16;
+/// Viewers whose input position a face remembers across a crash; a further one takes the place of the oldest.
 pub const VIEWERS_REMEMBERED: usize = 128;
 /// Replies taken from one read of a PTY; a read is at most a turn, and more than this is an attack on the queue.
 pub const REPLIES_MAX: usize = 1024;

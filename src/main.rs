@@ -9,6 +9,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "planted")]
+    arm();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|w| w.to_str()) {
         Some("serve") => serve(&words[1..]),
@@ -38,6 +40,18 @@ fn main() -> ExitCode {
         }
         _ => ExitCode::from(facemux::cli::run(words)),
     }
+}
+
+/// In builds for tests: whatever is planted in this process.
+#[cfg(feature = "planted")]
+fn arm() {
+    let Ok(words) = std::env::var("FACEMUX_PLANTED") else { return };
+    let pid = std::process::id();
+    facemux::planted::arm(&words, pid.into(), |place| {
+        log::warn!("planted: dies where {place}");
+        // It cannot fail: the process is our own.
+        let _ = process::kill(std::process::id(), facemux::sys::signals::KILL);
+    });
 }
 
 /// A role's name in ps, and with `closed` its memory and descriptors out of reach of others of its user.

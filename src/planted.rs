@@ -1,5 +1,13 @@
-//! Bugs planted on purpose, one at a time, to show that the tests would find them. Only with the feature `planted`;
-//! without it every question is answered "no" at compile time.
+//! Bugs planted on purpose, one at a time, and places to die at, to show that the tests would find what they are for.
+//! Only with the feature `planted`; without it every question is answered "no" at compile time.
+//!
+//! A test plants in its own thread (`plant`); the processes of a server under test are told in words (`arm`).
+
+#[cfg(feature = "planted")]
+mod armed;
+
+#[cfg(feature = "planted")]
+pub use armed::{arm, is_quick, is_unaccounted, pass, swallow};
 
 #[cfg(feature = "planted")]
 use std::cell::Cell;
@@ -29,8 +37,8 @@ pub enum Bug {
     NoLimit,
     /// Input that found no room is dropped.
     StashDropped,
-    /// What the last read returned is forgotten in a crash.
-    ReadForgotten,
+    /// What the last read or write returned is forgotten in a crash.
+    RecordForgotten,
 }
 
 impl Bug {
@@ -47,7 +55,7 @@ impl Bug {
         Bug::SwappedFaces,
         Bug::NoLimit,
         Bug::StashDropped,
-        Bug::ReadForgotten,
+        Bug::RecordForgotten,
     ];
 }
 
@@ -69,5 +77,25 @@ pub fn has(bug: Bug) -> bool {
 /// Whether `bug` is planted: never in a real build.
 #[cfg(not(feature = "planted"))]
 pub const fn has(_bug: Bug) -> bool {
+    false
+}
+
+/// A place at which a process under test may be killed: nowhere in a real build.
+#[cfg(not(feature = "planted"))]
+pub const fn pass(_place: &'static str) {}
+
+/// Output that this process is told to fail at: none in a real build.
+#[cfg(not(feature = "planted"))]
+pub const fn swallow(_output: &[u8]) {}
+
+/// Whether dead processes are started again without a pause: never in a real build.
+#[cfg(not(feature = "planted"))]
+pub const fn is_quick() -> bool {
+    false
+}
+
+/// Whether to do as if the kernel kept no account of reads and writes: never in a real build.
+#[cfg(not(feature = "planted"))]
+pub const fn is_unaccounted() -> bool {
     false
 }

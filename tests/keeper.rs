@@ -344,7 +344,12 @@ fn kept_orphans_live_and_are_reaped_when_they_die() {
     wait_until("the orphan runs", || !marked(&mark).is_empty());
     nix::unistd::write(&face.master, b"\n").unwrap();
     assert_eq!(daemon.exited(1), (Exit::Code(0), vec![]));
-    let orphan = marked(&mark)[0];
+    let mut orphan = 0;
+    // Between two execs a process has no command line for a moment.
+    wait_until("the orphan is seen", || {
+        orphan = marked(&mark).first().copied().unwrap_or(0);
+        orphan != 0
+    });
     // Another face's end is no reason either.
     daemon.spawn_script(2, "exit 0");
     daemon.exited(2);

@@ -32,11 +32,16 @@ const LAYERS: &[Layer] = &[
     },
     Layer { name: "cast", imports: &["term", "limits", "units", "region"] },
     Layer { name: "config", imports: &["sys", "wire", "limits", "units"] },
-    Layer { name: "sys", imports: &["limits", "units", "region"] },
-    Layer { name: "keeper", imports: &["sys", "wire", "config", "limits", "units", "region"] },
+    Layer { name: "sys", imports: &["planted", "limits", "units", "region"] },
+    Layer {
+        name: "keeper",
+        imports: &["sys", "wire", "config", "planted", "limits", "units", "region"],
+    },
     Layer {
         name: "daemon",
-        imports: &["mux", "face", "term", "cast", "sys", "wire", "limits", "units", "region"],
+        imports: &[
+            "mux", "face", "term", "cast", "sys", "wire", "planted", "limits", "units", "region",
+        ],
     },
     Layer { name: "client", imports: &["wire", "sys", "limits", "units"] },
     Layer {

@@ -2,6 +2,7 @@
 
 use super::Daemon;
 use crate::mux::{ClientId, Effect, Now};
+use crate::planted::pass;
 use mio::unix::SourceFd;
 
 impl Daemon {
@@ -11,10 +12,13 @@ impl Daemon {
         loop {
             let now = self.now();
             while let Some(effect) = self.mux.poll_effect() {
+                let name = effect.name();
                 self.perform(now, effect, &mut touched);
+                pass(name);
             }
             let Some(client) = touched.pop() else { break };
             self.conns.pump(client, &mut self.mux, now);
+            pass("sent");
             self.look_after(client);
         }
     }

@@ -10,6 +10,7 @@ use crate::face::InFlight;
 use crate::face::memory::{Memory, layout, total_bytes};
 use crate::limits::TYPED_BYTES;
 use crate::mux::{Mux, Now, Recovered, Surroundings};
+use crate::planted::pass;
 use crate::region::Region;
 use crate::sys::ledger::{Kind, Ledger, Record};
 use crate::sys::memory::{Mapping, length};
@@ -96,13 +97,17 @@ impl Daemon {
             match await_message(&mut self.keeper)? {
                 (FromKeeper::Face(kept), fds) => {
                     let id = kept.id;
-                    let culprit =
-                        start.crash.is_some() && parsing.is_some_and(|(face, _)| face == id);
+                    let own_fault = start.crash.as_ref().is_some_and(|crash| crash.own_fault);
+                    let culprit = own_fault && parsing.is_some_and(|(face, _)| face == id);
                     let in_flight = in_flight(start.crash.as_ref(), record.as_ref(), id);
+                    // What is parsed again may end this daemon too.
+                    self.ptys.ledger.mark_parsing(id, 0);
                     if let Err(error) = self.take_over(now, kept, fds, in_flight, culprit) {
                         log::error!("face {id}: {error}");
                         self.keeper.tell(&ToKeeper::End { id, grace_ms: 0 });
                     }
+                    self.ptys.ledger.parsed();
+                    pass("recovering");
                 }
                 (FromKeeper::Certificate { id, bytes }, _) => {
                     self.mux.handle_certificate(now, id, &bytes)
@@ -116,7 +121,7 @@ impl Daemon {
             self.take_up_terminals(crash, record);
         }
         // From here on the last daemon's record is gone: all it said is in the faces' own memory.
-        self.ptys.ledger.parsed();
+        pass("recovered");
         self.ptys.ledger.start();
         self.keeper.tell(&ToKeeper::Ready);
         let faces: Vec<FaceId> = self.ptys.map.keys().copied().collect();
@@ -168,6 +173,12 @@ impl Daemon {
         self.ptys
             .add(self.poll.registry(), id, master)
             .map_err(SysError::on("watch", "a face's PTY"))?;
+        match in_flight.unnoted(&memory) {
+            (0, 0) => {}
+            (read, written) => log::info!(
+                "face {id}: in flight when the last daemon ended: {read} bytes read, {written} written"
+            ),
+        }
         match self.mux.handle_kept(now, kept, memory, in_flight, culprit) {
             Recovered::Whole => {}
             Recovered::Quarantined => {

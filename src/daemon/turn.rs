@@ -5,6 +5,7 @@ use super::keeper::Heard;
 use super::{Daemon, start};
 use crate::limits::{ECHO_TIME, PTY_READ_BYTES, TURN_BYTES, TYPED_BYTES};
 use crate::mux::ClientId;
+use crate::planted::pass;
 use crate::sys::SysError;
 use crate::sys::ledger::Kind;
 use crate::units::{FaceId, Offset};
@@ -93,6 +94,7 @@ impl Daemon {
                     self.mux.handle_output(now, id, n);
                     self.echo = self.echo.filter(|(face, _)| *face != id);
                     self.ptys.ledger.parsed();
+                    pass("parsed");
                     share = share.saturating_sub(n);
                     if n < READ_EMPTIED_BELOW && n < wanted && !to_the_end {
                         return false;

@@ -188,7 +188,9 @@ mod tests {
     }
 
     fn terminal() -> Terminal {
-        Terminal::new(Size::new(6, 20).unwrap(), History::growing(1 << 16, 100))
+        // Memory of its full length from the start, as a face's is: a checkpoint is read over the same.
+        let history = History::new(Box::new(vec![0; 1 << 16]), 100);
+        Terminal::new(Size::new(6, 20).unwrap(), history)
     }
 
     /// Feeds in pieces; gives the terminal, what it found, and the gated stream.

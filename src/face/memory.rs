@@ -6,7 +6,8 @@
 //! one aligned store after everything it names is in place; `publish` keeps the compiler from turning that round.
 
 use crate::limits::{
-    HISTORY_BYTES_MAX, HISTORY_LINE_BYTES, INPUT_BYTES_MAX, SLOT_BYTES_MAX, VIEWERS_REMEMBERED,
+    DRIVERS_REMEMBERED, HISTORY_BYTES_MAX, HISTORY_LINE_BYTES, INPUT_BYTES_MAX, SLOT_BYTES_MAX,
+    VIEWERS_REMEMBERED,
 };
 use crate::region::Region;
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -92,6 +93,7 @@ impl Region for Front {
 /// Keeps the stores before it before those after it, as a killed process leaves them.
 pub fn publish() {
     compiler_fence(Ordering::SeqCst);
+    crate::planted::pass("published");
 }
 
 /// What a new daemon finds of a face besides its rings and checkpoints. Word numbers, 8 bytes each.
@@ -110,7 +112,10 @@ const WORD_CRASHES: usize = 7;
 const WORD_COMMIT: usize = 8;
 const WORD_COMMITS: usize = 9;
 const COMMIT_WORDS: usize = 4;
+const WORD_LEADER: usize = 17;
 const WORD_VIEWERS: usize = 32;
+const VIEWER_WORDS: usize = 3;
+const WORD_DRIVERS: usize = WORD_VIEWERS + VIEWERS_REMEMBERED * VIEWER_WORDS;
 
 /// The input side of a face, changed as one: by an accepted input, or by an accepted reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -233,26 +238,33 @@ impl Header {
     /// Carries the last commit's viewer into the table of viewers. Doing it twice changes nothing.
     pub fn settle(&mut self) {
         let commit = self.commit();
-        if commit.token != 0 {
-            let at = self.entry(commit.token);
-            self.set(at + 1, commit.upto);
-            publish();
-            self.set(at, commit.token);
+        if commit.token == 0 {
+            return;
         }
+        let at = self.entry(commit.token);
+        if self.word(at) != commit.token {
+            // Free for a moment: a kill between may not leave its owner's name on another's figures.
+            self.set(at, 0);
+            publish();
+        }
+        self.set(at + 1, commit.upto);
+        self.set(at + 2, commit.accepted);
+        publish();
+        self.set(at, commit.token);
     }
 
-    /// The entry of `token`, or the one to use for it: its own, a free one, else one chosen by its bits.
+    /// The entry of `token`, or the one to use for it: its own, a free one, else that of whoever typed longest ago.
     fn entry(&self, token: u64) -> usize {
-        let entries = (0..VIEWERS_REMEMBERED).map(|i| WORD_VIEWERS + i * 2);
-        let mut free = None;
+        let entries = (0..VIEWERS_REMEMBERED).map(|i| WORD_VIEWERS + i * VIEWER_WORDS);
+        let (mut free, mut oldest) = (None, (u64::MAX, WORD_VIEWERS));
         for at in entries {
             match self.word(at) {
                 t if t == token => return at,
                 0 if free.is_none() => free = Some(at),
-                _ => {}
+                _ => oldest = oldest.min((self.word(at + 2), at)),
             }
         }
-        free.unwrap_or(WORD_VIEWERS + (token as usize % VIEWERS_REMEMBERED) * 2)
+        free.unwrap_or(oldest.1)
     }
 
     /// How much of the input stream of the viewer `token` was accepted; 0 for one never seen.
@@ -260,9 +272,51 @@ impl Header {
         let at = self.entry(token);
         if token != 0 && self.word(at) == token { self.word(at + 1) } else { 0 }
     }
+
+    /// The drivers attached when the last daemon died, by their tokens.
+    pub fn drivers(&self) -> Vec<u64> {
+        let words = (0..DRIVERS_REMEMBERED).map(|i| self.word(WORD_DRIVERS + i));
+        words.filter(|token| *token != 0).collect()
+    }
+
+    /// `token` is among them from now on, while there is room.
+    pub fn add_driver(&mut self, token: u64) {
+        let mut places = WORD_DRIVERS..WORD_DRIVERS + DRIVERS_REMEMBERED;
+        if token != 0 && !places.clone().any(|at| self.word(at) == token) {
+            let free = places.find(|at| self.word(*at) == 0);
+            free.into_iter().for_each(|at| self.set(at, token));
+        }
+    }
+
+    /// `token` is not.
+    pub fn remove_driver(&mut self, token: u64) {
+        let mut places = WORD_DRIVERS..WORD_DRIVERS + DRIVERS_REMEMBERED;
+        let place = places.find(|at| token != 0 && self.word(*at) == token);
+        place.into_iter().for_each(|at| self.set(at, 0));
+    }
+
+    /// The driver who led, by its token; 0 for none.
+    pub fn leader(&self) -> u64 {
+        self.word(WORD_LEADER)
+    }
+
+    /// Says so.
+    pub fn set_leader(&mut self, token: u64) {
+        self.set(WORD_LEADER, token);
+    }
 }
 
-const _: () = assert!((WORD_VIEWERS + VIEWERS_REMEMBERED * 2) * 8 <= HEADER_BYTES);
+const _: () = assert!((WORD_DRIVERS + DRIVERS_REMEMBERED) * 8 <= HEADER_BYTES);
+const _: () = assert!(WORD_COMMITS + 2 * COMMIT_WORDS <= WORD_LEADER);
+
+/// What a face's header says of its output's head and of its input taken by the PTY.
+pub fn noted(memory: &Memory) -> (u64, u64) {
+    let word = |n: usize| {
+        let bytes = memory.header.bytes().get(n * 8..).and_then(|b| b.first_chunk::<8>());
+        bytes.map_or(0, |b| u64::from_le_bytes(*b))
+    };
+    (word(WORD_HEAD), word(WORD_WRITTEN))
+}
 
 /// Counts, in a face's header, a daemon that died while it parsed the face (`culprit`), or only reads the count.
 pub fn count_crash(memory: &mut Memory, culprit: bool) -> u64 {

@@ -14,7 +14,7 @@ pub mod reports;
 pub mod slots;
 
 use crate::limits::{REPLIES_MAX, SPAN_EVENTS_MAX};
-use crate::planted::{Bug, has};
+use crate::planted::{Bug, has, swallow};
 use crate::term::{self, History, Terminal, Token, Watch};
 use crate::units::{Offset, Size};
 use gate::{Silence, Verdict};
@@ -132,20 +132,21 @@ impl Face {
     }
 
     /// A face as a dead daemon left it. `in_flight` is what its last I/O on this face returned: read, written
-    /// (positions after it). `size` is what the owner knew last where no checkpoint says. Gives the face and the
-    /// last checkpoint's meta.
+    /// (positions after it). `size` is what the owner knew last where no checkpoint says; `report` finds in the last
+    /// checkpoint's meta what queries about surroundings are answered with. Gives the face and that meta.
     pub fn recover(
         memory: Memory,
         size: Size,
         history_lines: usize,
         in_flight: InFlight,
         quarantine: bool,
+        report: impl Fn(&[u8]) -> Option<term::Report>,
     ) -> (Face, Option<Vec<u8>>) {
         let mut header = Header::new(memory.header);
-        if let Some(head) = in_flight.head.filter(|_| !has(Bug::ReadForgotten)) {
+        if let Some(head) = in_flight.head.filter(|_| !has(Bug::RecordForgotten)) {
             header.set_head(head);
         }
-        if let Some(written) = in_flight.written {
+        if let Some(written) = in_flight.written.filter(|_| !has(Bug::RecordForgotten)) {
             header.set_written(written);
         }
         if in_flight.doubt {
@@ -163,6 +164,9 @@ impl Face {
                     history_lines,
                 )
                 .ok();
+            }
+            if let (Some(terminal), Some(report)) = (&mut terminal, report(kept)) {
+                terminal.set_report(report);
             }
         } else if !quarantine {
             terminal = Some(Terminal::new(
@@ -238,6 +242,8 @@ impl Face {
     fn parse(&mut self, from: u64) {
         let Some(terminal) = &mut self.terminal else { return };
         let (first, second) = self.journal.read(from..self.journal.head().0);
+        swallow(first);
+        swallow(second);
         terminal.feed(first, &mut self.findings);
         terminal.feed(second, &mut self.findings);
         for (at, reply) in self.findings.replies.drain(..) {
@@ -262,10 +268,14 @@ impl Face {
     /// Takes a checkpoint. When it does not fit, the face goes on without: a crash would cost it its screen.
     /// `scratch` is memory to work in, shared by all faces.
     pub fn checkpoint(&mut self, meta: &[u8], scratch: &mut Vec<u8>) -> bool {
-        let Some(terminal) = &self.terminal else { return false };
         scratch.clear();
-        terminal.checkpoint(scratch);
-        self.checkpoint_at = terminal.complete();
+        if let Some(terminal) = &self.terminal {
+            terminal.checkpoint(scratch);
+            self.checkpoint_at = terminal.complete();
+        } else if let Some((_, last)) = self.slots.read(&self.header) {
+            // In quarantine only what the owner wants back changes.
+            scratch.extend_from_slice(last);
+        }
         self.slots.write(&mut self.header, meta, scratch)
     }
 
@@ -323,6 +333,31 @@ impl Face {
         self.header.set_crashes(crashes);
     }
 
+    /// The drivers that were attached when the last daemon died, by their tokens.
+    pub fn drivers(&self) -> Vec<u64> {
+        self.header.drivers()
+    }
+
+    /// The driver `token` is to be waited for after a crash.
+    pub fn driver_came(&mut self, token: u64) {
+        self.header.add_driver(token);
+    }
+
+    /// It is not.
+    pub fn driver_left(&mut self, token: u64) {
+        self.header.remove_driver(token);
+    }
+
+    /// The driver who leads, or led when the last daemon died, by its token; 0 for none.
+    pub fn leader(&self) -> u64 {
+        self.header.leader()
+    }
+
+    /// Says who leads.
+    pub fn set_leader(&mut self, token: u64) {
+        self.header.set_leader(token);
+    }
+
     /// Writes whose effect a crash left in doubt.
     pub fn doubt(&self) -> u64 {
         self.header.doubt()
@@ -338,6 +373,15 @@ pub struct InFlight {
     pub written: Option<u64>,
     /// A write of input was in flight and nobody can tell what it did.
     pub doubt: bool,
+}
+
+impl InFlight {
+    /// Bytes read and written that the dead daemon had not noted in the face's memory.
+    pub fn unnoted(&self, memory: &Memory) -> (u64, u64) {
+        let (head, written) = memory::noted(memory);
+        let beyond = |to: Option<u64>, from: u64| to.map_or(0, |to| to.saturating_sub(from));
+        (beyond(self.head, head), beyond(self.written, written))
+    }
 }
 
 /// Checkpoints taken while the journal comes round once.

@@ -8,7 +8,7 @@ use super::server::{Frontend, Server};
 use super::start::is_json;
 use crate::sys::ledger::{AccountFile, Ledger};
 use crate::sys::process::Ended;
-use crate::sys::{SysError, socket, spawn};
+use crate::sys::{SysError, signals, socket, spawn};
 use crate::wire::keeper::{Crash, FromKeeper, FrontendStart, Start};
 use std::io;
 use std::rc::Rc;
@@ -64,7 +64,7 @@ impl Server {
         self.daemon.account = match AccountFile::open(child.id()) {
             Ok(account) => Some(account),
             Err(e) => {
-                log::warn!("{e}: input in flight when the daemon is killed may be doubted");
+                log::warn!("{e}: input in flight when the daemon is killed will be in doubt");
                 None
             }
         };
@@ -78,6 +78,7 @@ impl Server {
             keeper_pid: std::process::id(),
             dir: self.config.places.dir.as_ref().map(|d| d.display().to_string()),
             url: self.web.as_ref().map(|f| format!("{}/?face=", self.url(f))),
+            accounted: self.daemon.account.is_some(),
         };
         let fds = vec![Rc::clone(&self.listener), Rc::clone(&self.ledger)];
         self.tell(&FromKeeper::Start(Box::new(start)), fds);
@@ -194,17 +195,18 @@ impl Server {
     fn autopsy(&mut self, pid: u32, ended: Ended) -> String {
         let record = Ledger::open(&*self.ledger).ok().and_then(|(ledger, _)| ledger.last_record());
         let reason = format!("the daemon (pid {pid}) {ended}");
+        let own_fault = self.is_own_fault(ended);
         let Some(record) = record.filter(|r| r.pid == pid) else {
             // It published nothing: what its predecessor left, if anything, still stands.
             if let Some(crash) = &mut self.daemon.crash {
-                crash.reason = reason;
+                (crash.reason, crash.own_fault) = (reason, own_fault);
             }
             return " before it had recovered".to_owned();
         };
         let account = self.daemon.account.as_ref().and_then(|a| a.read().ok());
         let returned_read = account.map(|a| record.returned_read(a.read));
         let returned_written = account.map(|a| record.returned_written(a.written));
-        self.daemon.crash = Some(Crash { returned_read, returned_written, reason });
+        self.daemon.crash = Some(Crash { returned_read, returned_written, reason, own_fault });
         let told = |n: Option<u64>| n.map_or("an unknown number".to_owned(), |n| n.to_string());
         format!(
             "; its last call was {:?} for face {} at {}: {} bytes read, {} written",
@@ -214,6 +216,16 @@ impl Server {
             told(returned_read),
             told(returned_written)
         )
+    }
+
+    /// Whether the daemon ended by what it did: then what it was parsing may be why. A signal from outside says
+    /// nothing of it.
+    fn is_own_fault(&mut self, ended: Ended) -> bool {
+        match ended {
+            Ended::Code(code) => code != 0,
+            Ended::Signal(signals::KILL) => self.oom.grew(),
+            Ended::Signal(signal) => signals::is_fault(signal),
+        }
     }
 
     /// The first daemon is ready: whoever waits for us is told.

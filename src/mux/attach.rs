@@ -1,5 +1,6 @@
 //! How a client becomes a viewer, how it lends and takes back its terminal, and how it leaves.
 
+use super::awaited::discount;
 use super::settle::UNDO;
 use super::viewer::Viewer;
 use super::{Answer, ClientId, Effect, Mux, Now};
@@ -54,7 +55,11 @@ impl Mux {
         if let Some(c) = self.clients.get_mut(&client) {
             c.viewer = Some(viewer);
         }
+        let was_awaited = self.welcome(now, id, client);
         self.viewer_came(now, id, client);
+        if was_awaited {
+            self.effects.push_back(Effect::Read { face: id });
+        }
         let size = self.faces.get(&id).map_or(attach.size, |l| l.face.size());
         self.reply(client, Reply::Attached { id, size, offset: at, accepted, drive });
         if let Some(living) = self.faces.get(&id) {
@@ -198,13 +203,17 @@ impl Mux {
     }
 
     fn forget_viewer(&mut self, client: ClientId) {
-        let Some(viewer) = self.clients.get_mut(&client).and_then(|c| c.viewer.take()) else {
+        let Some(mut viewer) = self.clients.get_mut(&client).and_then(|c| c.viewer.take()) else {
             return;
         };
         if let Some(living) = self.faces.get_mut(&viewer.face) {
             living.viewers.retain(|v| *v != client);
+            discount(&mut viewer, living);
             if living.leader == Some(client) {
                 living.leader = None;
+                if !living.awaited.expects(viewer.token) {
+                    living.face.set_leader(0);
+                }
             }
             living.held = false;
             self.effects.push_back(Effect::Read { face: viewer.face });

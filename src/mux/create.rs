@@ -2,7 +2,8 @@
 
 use super::environment::environment;
 use super::find::shown;
-use super::living::{Ending, Living};
+use super::living::Living;
+use super::meta::Ending;
 use super::meta::{Meta, quoted};
 use super::timer::Timer;
 use super::viewer::valid_name;
@@ -163,6 +164,8 @@ impl Mux {
             fixed: false,
             command: quoted(&argv),
             created_ms: now.wall_ms,
+            report: None,
+            ending: None,
         };
         let spawn = Spawn {
             id,

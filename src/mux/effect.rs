@@ -63,3 +63,21 @@ pub enum Effect {
         face: FaceId,
     },
 }
+
+impl Effect {
+    /// Its kind's name, for tests.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Effect::Send { .. } => "Send",
+            Effect::Close { .. } => "Close",
+            Effect::GiveBack { .. } => "GiveBack",
+            Effect::Keeper(_) => "Keeper",
+            Effect::SetSize { .. } => "SetSize",
+            Effect::Write { .. } => "Write",
+            Effect::Read { .. } => "Read",
+            Effect::Deliver { .. } => "Deliver",
+            Effect::Exhaust { .. } => "Exhaust",
+            Effect::Drop { .. } => "Drop",
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! kept; its viewers see the end; then it goes.
 
 use super::find::shown;
-use super::living::Ending;
+use super::meta::Ending;
 use super::timer::Timer;
 use super::{Answer, ClientId, Ended, Mux, Now, Parked};
 use crate::face::preview::sanitised;
@@ -64,10 +64,13 @@ impl Mux {
     pub(super) fn end_face(&mut self, id: FaceId, ending: Ending) {
         let grace_ms = self.settings.grace_ms;
         if let Some(living) = self.faces.get_mut(&id)
-            && living.ending.is_none()
+            && living.meta.ending.is_none()
             && living.over.is_none()
         {
-            living.ending = Some(ending);
+            living.meta.ending = Some(ending);
+            // Before anybody acts on it: why it ends is known also when this daemon does not live to tell.
+            let meta = living.meta.to_bytes();
+            living.face.checkpoint(&meta, &mut self.scratch);
             self.tell_keeper(ToKeeper::End { id, grace_ms });
         }
     }
@@ -96,13 +99,13 @@ impl Mux {
     fn finish(&mut self, now: Now, id: FaceId) {
         let Some(living) = self.faces.get_mut(&id).filter(|l| l.over.is_none()) else { return };
         let Some((exit, reaped)) = living.exit.clone() else { return };
-        let end = report(exit, reaped, living.ending.clone(), now.wall_ms);
+        let end = report(exit, reaped, living.meta.ending.clone(), now.wall_ms);
         living.over = Some(end.clone());
         let mut info = super::info::of(id, living, now);
         (info.state, info.pid, info.viewers, info.end) =
             (FaceState::Ended, None, 0, Some(end.clone()));
         let screen = living.face.terminal().map_or(String::new(), screen_text);
-        let quick = living.ending.is_none() && now.mono.saturating_sub(living.began) < QUICK;
+        let quick = living.meta.ending.is_none() && now.mono.saturating_sub(living.began) < QUICK;
         living.unseen &= quick;
         let last_look = if living.unseen { QUICK } else { LAST_LOOK };
         let viewers = living.viewers.clone();

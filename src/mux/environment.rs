@@ -83,6 +83,8 @@ mod tests {
             fixed: false,
             command: String::new(),
             created_ms: 0,
+            report: None,
+            ending: None,
         };
         let around = Surroundings { dir: Some("/d".into()), url: Some("http://h/?face=".into()) };
         environment(&caller, &around, FaceId(7), &meta)

@@ -1,11 +1,12 @@
 //! A living face as the registry knows it.
 
 use super::ClientId;
+use super::awaited::Awaited;
 use super::meta::Meta;
 use crate::face::Face;
 use crate::units::Offset;
 use crate::wire::keeper::Exit;
-use crate::wire::{EndCause, EndReport, ViewerNote};
+use crate::wire::{EndReport, ViewerNote};
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub(super) struct Living {
     pub unseen: bool,
     pub viewers: Vec<ClientId>,
     pub leader: Option<ClientId>,
+    /// Drivers who were cut off and are expected back.
+    pub awaited: Awaited,
     /// When it last printed; wall time beside it for people.
     pub last_output: Duration,
     pub last_output_ms: u64,
@@ -30,22 +33,12 @@ pub(super) struct Living {
     pub output_due: bool,
     /// The last restore made, and for what, as long as somebody is still being sent it.
     pub restore: Option<(Offset, u32, Weak<[u8]>)>,
-    /// Why it is being ended, when somebody here decided so.
-    pub ending: Option<Ending>,
     /// Its first process is gone.
     pub exit: Option<(Exit, Vec<(u32, String)>)>,
     /// The PTY has given its last byte.
     pub hung_up: bool,
     /// It is over: only viewers who have not seen the end yet keep it.
     pub over: Option<EndReport>,
-}
-
-/// A decision to end a face.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Ending {
-    pub cause: EndCause,
-    pub reason: String,
-    pub by: Option<String>,
 }
 
 impl Living {
@@ -59,17 +52,23 @@ impl Living {
             unseen: true,
             viewers: Vec::new(),
             leader: None,
+            awaited: Awaited::default(),
             last_output: now.mono,
             last_output_ms: now.wall_ms,
             last_active: now.mono,
             held: false,
             output_due: false,
             restore: None,
-            ending: None,
             exit: None,
             hung_up: false,
             over: None,
         }
+    }
+
+    /// `client`, whose token this is, leads from now on, also after a crash.
+    pub fn lead(&mut self, client: ClientId, token: u64) {
+        self.leader = Some(client);
+        self.face.set_leader(token);
     }
 
     /// What a viewer is told of the size.

@@ -1,7 +1,8 @@
 //! What is known of a face besides its terminal: kept in its checkpoint, and with the keeper from its birth.
 
 use crate::units::{FaceId, Size};
-use crate::wire::{CodecError, Kind, decode, encode};
+use crate::wire::request::ViewerReport;
+use crate::wire::{CodecError, EndCause, Kind, decode, encode};
 use serde::{Deserialize, Serialize};
 
 /// A face's particulars. Frozen per wire version, since a newer daemon reads an older one's.
@@ -25,6 +26,21 @@ pub struct Meta {
     pub command: String,
     /// When, in milliseconds since the Unix epoch.
     pub created_ms: u64,
+    /// What the leader said of its terminal: the program's questions are answered with it.
+    pub report: Option<ViewerReport>,
+    /// Why it is being ended, when somebody here decided so.
+    pub ending: Option<Ending>,
+}
+
+/// A decision to end a face.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ending {
+    /// What kind of reason.
+    pub cause: EndCause,
+    /// The reason, for a person.
+    pub reason: String,
+    /// Who decided, when it was somebody.
+    pub by: Option<String>,
 }
 
 impl Meta {

@@ -6,6 +6,7 @@
 
 mod answer;
 mod attach;
+mod awaited;
 mod create;
 mod crop;
 pub mod effect;
@@ -146,6 +147,7 @@ impl Mux {
 
     /// A client's connection is gone.
     pub fn handle_disconnect(&mut self, now: Now, client: ClientId) {
+        self.await_back(now, client);
         self.part(now, client, None);
         self.clients.remove(&client);
         self.waiting.retain(|(waiting, _)| *waiting != client);
@@ -201,7 +203,8 @@ impl Mux {
     pub fn handle_time(&mut self, now: Now, kernel: &mut dyn Kernel) {
         while let Some(timer) = self.timers.due(now.mono) {
             match timer {
-                Timer::Hold(face) => self.release_hold(face),
+                Timer::Hold(face) => self.release_hold(now, face),
+                Timer::Awaited(face) => self.await_no_more(now, face),
                 Timer::Idle(face) => self.check_idle(now, face, kernel),
                 Timer::Output(face) => self.announce_output(face),
                 Timer::Type(client) => self.type_on(now, client, kernel),

@@ -1,5 +1,6 @@
 //! Output on its way: from the PTY into the journal, from the journal to viewers; who is held back for whom.
 
+use super::awaited::{count, discount};
 use super::living::Living;
 use super::settle::{ALTERNATE, CLEAR, UNDO};
 use super::timer::Timer;
@@ -69,7 +70,8 @@ impl Mux {
     fn read_limit(&self, now: Now, id: FaceId) -> Option<(Offset, Duration)> {
         let living = self.faces.get(&id)?;
         let capacity = living.face.journal().capacity();
-        let (mut limit, mut wake) = (Offset(u64::MAX), Duration::MAX);
+        let expected = living.awaited.limit(now.mono);
+        let (mut limit, mut wake) = expected.unwrap_or((Offset(u64::MAX), Duration::MAX));
         for viewer in living.viewers.iter().filter_map(|client| self.viewer(*client)) {
             let due = viewer.awaited();
             if viewer.drive && viewer.crop.is_none() && due > now.mono {
@@ -80,13 +82,17 @@ impl Mux {
         Some((limit, wake))
     }
 
-    pub(super) fn release_hold(&mut self, id: FaceId) {
-        if let Some(living) = self.faces.get_mut(&id)
-            && living.held
-        {
-            living.held = false;
-            self.effects.push_back(Effect::Read { face: id });
+    /// Drivers for whom a face was held back and who took nothing have had their time: it goes on without them.
+    pub(super) fn release_hold(&mut self, now: Now, id: FaceId) {
+        let Some(living) = self.faces.get_mut(&id).filter(|l| l.held) else { return };
+        living.held = false;
+        for client in living.viewers.clone() {
+            let viewer = self.clients.get_mut(&client).and_then(|c| c.viewer.as_mut());
+            if let Some(viewer) = viewer.filter(|v| v.awaited() <= now.mono) {
+                discount(viewer, living);
+            }
         }
+        self.effects.push_back(Effect::Read { face: id });
     }
 
     /// `n` bytes were read into `space`. Gives whether any viewer may now get something.
@@ -222,11 +228,11 @@ impl Mux {
             }
             None => viewer.at = viewer.at.plus(slipped(n)),
         }
-        if let Some(living) = self.faces.get_mut(&viewer.face)
-            && living.held
-        {
-            living.held = false;
-            self.effects.push_back(Effect::Read { face: viewer.face });
+        if let Some(living) = self.faces.get_mut(&viewer.face) {
+            count(viewer, living);
+            if std::mem::take(&mut living.held) {
+                self.effects.push_back(Effect::Read { face: viewer.face });
+            }
         }
     }
 

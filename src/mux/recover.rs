@@ -8,7 +8,7 @@ use crate::face::memory::Memory;
 use crate::face::{Face, InFlight};
 use crate::units::{FaceId, Size};
 use crate::wire::Kind;
-use crate::wire::keeper::KeptFace;
+use crate::wire::keeper::{KeptFace, ToKeeper};
 use std::time::Duration;
 
 /// How many daemons in a row a face's bytes may kill before nobody parses them any more.
@@ -44,13 +44,20 @@ impl Mux {
         let mut memory = memory;
         let crashes = crate::face::memory::count_crash(&mut memory, culprit);
         let quarantine = crashes >= QUARANTINE_AFTER;
-        let (mut face, meta) = Face::recover(memory, size, lines, in_flight, quarantine);
+        let report = |meta: &[u8]| {
+            let report = Meta::from_bytes(meta).ok()?.report?;
+            Some(super::size::terminal_report(&report))
+        };
+        let (mut face, meta) = Face::recover(memory, size, lines, in_flight, quarantine, report);
         face.set_crashes(crashes);
         if crashes > 0 && !quarantine {
             self.timers.set(now.mono + FORGIVEN_AFTER, Timer::Forgive);
         }
         let meta = meta.and_then(|bytes| Meta::from_bytes(&bytes).ok()).or(from_keeper);
         let meta = meta.unwrap_or_else(|| unknown(face.size(), now));
+        if face.terminal().is_none() {
+            face.resize(meta.size);
+        }
         let recovered = match face.terminal() {
             _ if quarantine => Recovered::Quarantined,
             None => Recovered::Anew,
@@ -61,12 +68,18 @@ impl Mux {
         self.next_id = self.next_id.max(id.0 + 1);
         self.faces.insert(id, Living::new(face, meta, kept.pid, now));
         self.arm_idle(id);
+        self.await_drivers(now, id);
         // The last daemon may have been killed between deciding a size and telling the PTY.
         if let Some(size) = self.faces.get(&id).map(|l| l.face.size()) {
             self.effects.push_back(super::Effect::SetSize { face: id, size, cell: (0, 0) });
         }
         if waiting {
             self.effects.push_back(super::Effect::Write { face: id });
+        }
+        // The last daemon may have been killed between deciding an end and telling the keeper.
+        if kept.exited.is_none() && self.faces.get(&id).is_some_and(|l| l.meta.ending.is_some()) {
+            let grace_ms = self.settings.grace_ms;
+            self.tell_keeper(ToKeeper::End { id, grace_ms });
         }
         if let Some((exit, reaped)) = kept.exited {
             self.handle_exited(now, id, exit, reaped);
@@ -97,7 +110,7 @@ impl Mux {
         let idle = self
             .faces
             .iter()
-            .filter(|(_, l)| l.viewers.is_empty() && l.ending.is_none() && l.over.is_none());
+            .filter(|(_, l)| l.viewers.is_empty() && l.meta.ending.is_none() && l.over.is_none());
         idle.map(|(id, l)| (l.idle_since(), *id))
     }
 
@@ -117,7 +130,7 @@ impl Mux {
         let reason = format!("evicted: idle for {for_people} (idle_timeout)");
         self.end_face(
             id,
-            super::living::Ending { cause: crate::wire::EndCause::EvictedIdle, reason, by: None },
+            super::meta::Ending { cause: crate::wire::EndCause::EvictedIdle, reason, by: None },
         );
     }
 }
@@ -133,5 +146,7 @@ fn unknown(size: Size, now: Now) -> Meta {
         fixed: false,
         command: String::new(),
         created_ms: now.wall_ms,
+        report: None,
+        ending: None,
     }
 }

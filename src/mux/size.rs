@@ -13,22 +13,26 @@ const RESTORE_EVERY: Duration = Duration::from_millis(50);
 impl Mux {
     /// A viewer came: the first driver leads.
     pub(super) fn viewer_came(&mut self, now: Now, id: FaceId, client: ClientId) {
-        let drives = self.viewer(client).is_some_and(|v| v.drive && !v.follows);
+        let Some(viewer) = self.viewer(client) else { return };
+        let (drives, token) = (viewer.drive && !viewer.follows, viewer.token);
         if let Some(living) = self.faces.get_mut(&id)
             && living.leader.is_none()
             && drives
+            && living.awaited.may_lead(token, now.mono)
         {
-            living.leader = Some(client);
+            living.lead(client, token);
         }
         self.settle_size(now, id);
     }
 
     /// A driver typed: it leads from now on.
     pub(super) fn lead(&mut self, now: Now, id: FaceId, client: ClientId) {
+        let token = self.viewer(client).map_or(0, |v| v.token);
         if let Some(living) = self.faces.get_mut(&id)
             && living.leader != Some(client)
         {
-            living.leader = Some(client);
+            living.awaited.forget_leader();
+            living.lead(client, token);
             self.settle_size(now, id);
         }
     }
@@ -41,6 +45,8 @@ impl Mux {
         }
         let drivers = || living.viewers.iter().filter_map(|c| self.viewer(*c)).filter(|v| v.drive);
         let wanted = match self.settings.size_policy {
+            // Until those are back who were there before a crash.
+            SizePolicy::Smallest if living.awaited.anybody(now.mono) => None,
             SizePolicy::Smallest => {
                 let rows = drivers().map(|v| v.size.rows()).min();
                 let cols = drivers().map(|v| v.size.cols()).min();
@@ -137,6 +143,11 @@ impl Mux {
             && living.leader.is_none_or(|leader| leader == client)
         {
             living.face.set_report(terminal_report(report));
+            if living.meta.report.as_ref() != Some(report) {
+                living.meta.report = Some(report.clone());
+                let meta = living.meta.to_bytes();
+                living.face.checkpoint(&meta, &mut self.scratch);
+            }
         }
         Ok(None)
     }
@@ -161,7 +172,7 @@ impl Mux {
     }
 }
 
-fn terminal_report(report: &ViewerReport) -> crate::term::Report {
+pub(super) fn terminal_report(report: &ViewerReport) -> crate::term::Report {
     let mut known = crate::term::Report::default();
     let rgb = |c: u32| ((c >> 16) as u8, (c >> 8) as u8, c as u8);
     if let Some(c) = report.foreground {

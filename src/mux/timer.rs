@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(super) enum Timer {
     /// A driver for whom the face was held back made no progress: let it go.
     Hold(FaceId),
+    /// Drivers who were cut off have had their time to come back.
+    Awaited(FaceId),
     /// Is it idle for longer than the limit?
     Idle(FaceId),
     /// Tell those who watch that it printed.

@@ -52,6 +52,8 @@ pub(super) struct Viewer {
     pub progress: Duration,
     /// Since when it has kept up.
     pub steady: Duration,
+    /// It is among the drivers to be waited for after a crash.
+    pub counted: bool,
     pub laps: u64,
     /// Position in its input stream of what was accepted.
     pub accepted: u64,
@@ -95,6 +97,7 @@ impl Viewer {
             painted: false,
             progress: now,
             steady: now,
+            counted: false,
             laps: 0,
             accepted,
             stash: VecDeque::new(),

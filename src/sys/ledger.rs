@@ -12,6 +12,7 @@
 
 use super::error::SysError;
 use super::memory::{self, MappedRegion, Mapping, PAGE_BYTES};
+use crate::planted::{is_unaccounted, pass};
 use crate::units::FaceId;
 use std::fs::File;
 use std::io;
@@ -40,6 +41,17 @@ pub enum Kind {
 impl Kind {
     const ALL: [Kind; 5] =
         [Kind::Other, Kind::PtyRead, Kind::PtyWrite, Kind::TermRead, Kind::TermWrite];
+
+    /// The place right after the call, for tests.
+    fn returned(self) -> &'static str {
+        match self {
+            Kind::Other => "call returned",
+            Kind::PtyRead => "face read returned",
+            Kind::PtyWrite => "face write returned",
+            Kind::TermRead => "terminal read returned",
+            Kind::TermWrite => "terminal write returned",
+        }
+    }
 }
 
 /// The last call before a death.
@@ -141,6 +153,7 @@ impl Ledger {
         // SAFETY: `bytes` is valid for writes of its length through the call.
         let got = unsafe { libc::read(fd.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
         compiler_fence(Ordering::SeqCst);
+        pass(kind.returned());
         let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
         self.read += got as u64;
         Ok(got)
@@ -163,6 +176,7 @@ impl Ledger {
         // SAFETY: `bytes` is valid for reads of its length through the call.
         let put = unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
         compiler_fence(Ordering::SeqCst);
+        pass(kind.returned());
         let put = usize::try_from(put).map_err(|_| io::Error::last_os_error())?;
         self.written += put as u64;
         Ok(put)
@@ -280,6 +294,9 @@ impl AccountFile {
     /// No /proc, no accounting in this kernel, or a process that may not be looked at.
     pub fn open(pid: u32) -> Result<AccountFile, SysError> {
         let path = format!("/proc/{pid}/io");
+        if is_unaccounted() {
+            return Err(SysError::on("open", path)(io::Error::from(io::ErrorKind::NotFound)));
+        }
         let file = AccountFile(File::open(&path).map_err(SysError::on("open", &path))?);
         file.read().map_err(SysError::on("read", path))?;
         Ok(file)

@@ -27,6 +27,12 @@ pub const WINDOW_CHANGE: i32 = libc::SIGWINCH;
 /// A child ended or stopped.
 pub const CHILD: i32 = libc::SIGCHLD;
 
+/// Whether a process that this signal ended did it to itself: a memory fault, an abort, a forbidden call.
+pub fn is_fault(signal: i32) -> bool {
+    use libc::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    matches!(signal, SIGABRT | SIGBUS | SIGFPE | SIGILL | SIGSEGV | SIGSYS | SIGTRAP)
+}
+
 /// Signals that are blocked in this thread and taken from a descriptor instead.
 #[derive(Debug)]
 pub struct Signals(SignalFd);

@@ -75,6 +75,8 @@ pub struct Start {
     pub dir: Option<String>,
     /// FACE_URL without the id, when the web frontend is on.
     pub url: Option<String>,
+    /// The keeper can read what this daemon's calls return (`Crash`): else output is read in packets.
+    pub accounted: bool,
 }
 
 /// The last I/O of a daemon that died, resolved from its accounting by the keeper.
@@ -85,8 +87,11 @@ pub struct Crash {
     pub returned_read: Option<u64>,
     /// The same for writing.
     pub returned_written: Option<u64>,
-    /// How it ended, for the log and for quarantine.
+    /// How it ended, for the log.
     pub reason: String,
+    /// It ended by a fault of its own, or for want of memory, not by somebody's signal: what it was parsing may be
+    /// why.
+    pub own_fault: bool,
 }
 
 /// The server's settings as the daemon needs them. Zero durations mean never.

@@ -1,6 +1,7 @@
 //! A program behind a PTY: what it prints, what it has read, and how long the kernel's buffers are.
 
 use crate::rng::Rng;
+use facemux::face::memory::Front;
 use facemux::limits::HISTORY_BYTES_MAX;
 use facemux::term::{History, Terminal, Watch};
 use facemux::units::{FaceId, Size};
@@ -95,7 +96,8 @@ impl Child {
 
     /// The terminal an uninterrupted daemon would have, and the replies it would have given.
     pub fn reference(&self, lines: usize) -> (Terminal, Vec<u8>) {
-        let history = History::new(Box::new(vec![0; HISTORY_BYTES_MAX]), lines);
+        let memory = Front::for_history(Box::new(vec![0; HISTORY_BYTES_MAX]), lines);
+        let history = History::new(Box::new(memory), lines);
         let mut terminal = Terminal::new(self.sizes[0].1, history);
         let mut replies = Replies(Vec::new());
         let mut at = 0;

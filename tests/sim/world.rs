@@ -169,7 +169,7 @@ impl World {
         }
         while let Some(effect) = self.mux.poll_effect() {
             self.events += 1;
-            *self.seen.entry(name(&effect)).or_default() += 1;
+            *self.seen.entry(effect.name()).or_default() += 1;
             self.perform(effect);
             if self.kill_one_in > 0 && self.rng.once_in(self.kill_one_in) {
                 self.killed = true;
@@ -513,19 +513,4 @@ fn map(memfd: &OwnedFd) -> Memory {
     let pieces = Mapping::of(memfd, total_bytes(JOURNAL)).unwrap().carve(&layout(JOURNAL));
     let pieces = pieces.into_iter().map(|piece| Box::new(piece) as Box<dyn Region>).collect();
     Memory::from_pieces(pieces).unwrap()
-}
-
-fn name(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::Send { .. } => "Send",
-        Effect::Close { .. } => "Close",
-        Effect::GiveBack { .. } => "GiveBack",
-        Effect::Keeper(_) => "Keeper",
-        Effect::SetSize { .. } => "SetSize",
-        Effect::Write { .. } => "Write",
-        Effect::Read { .. } => "Read",
-        Effect::Deliver { .. } => "Deliver",
-        Effect::Exhaust { .. } => "Exhaust",
-        Effect::Drop { .. } => "Drop",
-    }
 }

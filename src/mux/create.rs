@@ -203,7 +203,7 @@ impl Mux {
         let code = if errno == ENOENT { 127 } else { 126 };
         let end = EndReport {
             cause: EndCause::NotStarted,
-            reason: what.to_string(),
+            reason: format!("{what}: {}", said(errno)),
             code,
             signal: None,
             by: None,
@@ -254,6 +254,17 @@ impl Mux {
 
 /// errno(3): no such file.
 const ENOENT: i32 = 2;
+
+/// Why a command cannot be started, as a shell would put it.
+fn said(errno: i32) -> String {
+    match errno {
+        ENOENT => "command not found".into(),
+        other => {
+            let error = std::io::Error::from_raw_os_error(other).to_string();
+            error.split(" (os error").next().unwrap_or_default().to_lowercase()
+        }
+    }
+}
 
 /// The command to run and argument zero: a login shell for those who come from outside and name none.
 fn command(new: &NewFace) -> (Vec<String>, Option<String>) {

@@ -10,7 +10,7 @@ impl Mux {
     /// The living face that `target` names.
     pub(super) fn living(&self, client: ClientId, target: &str) -> Result<FaceId, Refusal> {
         let unknown = || Refusal::NoSuchFace(shown(target));
-        let id = self.resolve(target).ok_or_else(unknown)?;
+        let id = self.resolve(client, target).ok_or_else(unknown)?;
         let actor = self.actor(client);
         if let Some(living) = self.faces.get(&id).filter(|l| l.over.is_none()) {
             return if sees(actor, id, living.meta.user.as_deref()) {
@@ -42,7 +42,7 @@ impl Mux {
 
     /// An ended face that `target` names, if the caller may see it.
     pub(super) fn ended(&self, client: ClientId, target: &str) -> Option<&Ended> {
-        let id = self.resolve(target)?;
+        let id = self.resolve(client, target)?;
         let ended = self.ended.get(&id)?;
         sees(self.actor(client), id, ended.info.user.as_deref()).then_some(ended)
     }
@@ -57,7 +57,8 @@ impl Mux {
         sees(self.actor(client), id, living.meta.user.as_deref())
     }
 
-    fn resolve(&self, target: &str) -> Option<FaceId> {
+    /// A name is a living face's; where none has it, that of the last one the caller saw end with it.
+    fn resolve(&self, client: ClientId, target: &str) -> Option<FaceId> {
         let number = |s: &str| {
             let plain = !s.is_empty()
                 && s.bytes().all(|b| b.is_ascii_digit())
@@ -79,7 +80,16 @@ impl Mux {
             return number(rest);
         }
         let named = |l: &&Living| l.over.is_none() && l.meta.name.as_deref() == Some(target);
-        self.faces.iter().find(|(_, l)| named(l)).map(|(id, _)| *id)
+        let living = self.faces.iter().find(|(_, l)| named(l)).map(|(id, _)| *id);
+        living.or_else(|| self.last_named(self.actor(client), target))
+    }
+
+    fn last_named(&self, actor: &Actor, name: &str) -> Option<FaceId> {
+        let mut ended = self.ended.iter().rev();
+        let last = ended.find(|(id, e)| {
+            e.info.name.as_deref() == Some(name) && sees(actor, **id, e.info.user.as_deref())
+        });
+        last.map(|(id, _)| *id)
     }
 }
 

@@ -50,6 +50,12 @@ impl Cell {
         Cell(u64::from(style) << 32 | u64::from(width ^ 1) << WIDTH_SHIFT | u64::from(u32::from(c)))
     }
 
+    /// The character with this code point, which must be one, `width` columns wide.
+    #[inline]
+    pub fn code(code: u32, width: u8, style: StyleId) -> Cell {
+        Cell(u64::from(style) << 32 | u64::from(width ^ 1) << WIDTH_SHIFT | u64::from(code))
+    }
+
     /// A cluster `width` columns wide.
     pub fn cluster(id: ClusterId, width: u8, style: StyleId) -> Cell {
         let bits = u64::from(width ^ 1) << WIDTH_SHIFT | CLUSTER | u64::from(id);

@@ -3,7 +3,12 @@
 //! Owns which columns of a row were touched since it was last blank, so that clearing and packing a
 //! short row cost what its text costs. Knows nothing of cursors or modes.
 
+mod run;
+
+pub use run::Run;
+
 use super::cell::Cell;
+use super::style::StyleId;
 
 /// A row's handle.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +83,20 @@ impl Grid {
     #[inline]
     pub fn set(&mut self, y: usize, x: usize, cell: Cell) {
         self.cells_mut(y, x, x + 1)[0] = cell;
+    }
+
+    /// Writes what `bytes` begins with from cell `x` of row `y` on: as far as the row goes and as long as each
+    /// character takes one or two cells. Stops before whatever asks for more thought.
+    #[inline]
+    pub fn put_run(&mut self, y: usize, x: usize, bytes: &[u8], style: StyleId) -> Run {
+        let row = &mut self.rows[y];
+        let start = usize::from(row.slot) * self.cols;
+        let run = match self.cells.get_mut(start + x..start + self.cols) {
+            Some(cells) if !cells.is_empty() => run::put(cells, bytes, style),
+            _ => return Run::default(),
+        };
+        row.used = row.used.max((x + run.columns) as u16);
+        run
     }
 
     /// Whether row `y` continues the one above it.

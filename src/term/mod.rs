@@ -207,8 +207,8 @@ struct Feeding<'a, W> {
 
 impl<W: Watch> Sink for Feeding<'_, W> {
     #[inline]
-    fn print(&mut self, text: &str) -> usize {
-        self.screen.print(text)
+    fn print(&mut self, bytes: &[u8]) -> usize {
+        self.screen.print(bytes)
     }
 
     #[inline]
@@ -226,6 +226,17 @@ impl<W: Watch> Sink for Feeding<'_, W> {
         if !told {
             self.watch.sequence(token, span);
         }
+    }
+
+    #[inline]
+    fn csi(&mut self, params: &token::Params, last: u8, span: Range<u64>) {
+        let token = Token::Csi { prefix: 0, params, intermediates: &[], last };
+        if last != b'm' {
+            return self.token(&token, span, false);
+        }
+        // By far the most frequent, and no question.
+        self.screen.select_graphics(params);
+        self.watch.sequence(&token, span);
     }
 
     fn string_end(&mut self) {

@@ -25,6 +25,8 @@ const fn packed() -> [u8; PACKED as usize / 4] {
     // 0b01 four times over: width 1 unless a run says otherwise.
     let mut table = [0x55; PACKED as usize / 4];
     paint(&mut table, ZERO, 0);
+    // Surrogates are no characters.
+    paint(&mut table, &[0xd800, 0xdfff], 0);
     paint(&mut table, WIDE, 2);
     table
 }
@@ -54,6 +56,12 @@ pub fn width(c: char) -> u8 {
         Some(four) => four >> ((code % 4) * 2) & 3,
         None => high(code),
     }
+}
+
+/// The same for a number that need not be a character: 0 when it is none, and for what lies beyond the table.
+#[inline]
+pub fn packed_width(code: u32) -> u8 {
+    TABLE.get(code as usize / 4).map_or(0, |four| four >> ((code % 4) * 2) & 3)
 }
 
 #[cold]

@@ -106,10 +106,7 @@ impl Screen {
     fn csi_plain(&mut self, params: &Params, last: u8, watch: &mut impl Watch) {
         let n = params.count(0);
         match last {
-            b'm' => {
-                self.pen.select(params);
-                self.pen_changed();
-            }
+            b'm' => self.select_graphics(params),
             b'H' | b'f' => self.set_cursor(params.count(1) as i64 - 1, n as i64 - 1),
             b'A' => self.cursor_up(n),
             b'B' => self.cursor_down(n),
@@ -147,6 +144,14 @@ impl Screen {
             b't' => self.title_stack(params, watch),
             _ => {}
         }
+    }
+
+    /// SGR.
+    #[inline]
+    pub fn select_graphics(&mut self, params: &Params) {
+        self.pen.select(params);
+        self.pen_changed();
+        self.preceding = 0;
     }
 
     fn csi_intermediate(&mut self, params: &Params, intermediate: u8, last: u8) {

@@ -161,6 +161,26 @@ impl Pen {
     /// SGR 38, 48, 58 in all their forms: `38;5;n`, `38:5:n`, `38;2;r;g;b`, `38:2:r:g:b`,
     /// `38:2::r:g:b` and mixtures. Returns how many further parameters it took.
     fn color(&mut self, params: &Params, at: usize) -> usize {
+        if params.is_plain() {
+            let value = |n| (params.get(at + n) & 0xff) as u8;
+            let target = params.get(at);
+            match params.get(at + 1) {
+                5 if at + 2 < params.len() => {
+                    self.set_color(target, Color::Palette(value(2)));
+                    return 2;
+                }
+                2 if at + 4 < params.len() => {
+                    self.set_color(target, Color::Rgb(value(2), value(3), value(4)));
+                    return 4;
+                }
+                _ => {}
+            }
+        }
+        self.color_of_parts(params, at)
+    }
+
+    /// The forms with sub-parameters, and those cut short.
+    fn color_of_parts(&mut self, params: &Params, at: usize) -> usize {
         // Target, kind, colour space, then the values; the space is given by colons alone.
         let mut slots = [0, 0, -1, 0, 0, 0];
         let (mut taken, mut shift) = (0, 0);
@@ -198,15 +218,21 @@ impl Pen {
             5 => Some(Color::Palette(byte(slots[3]))),
             _ => None,
         };
-        match (slots[0], color) {
-            (38, Some(color)) => self.base.fg = color,
-            (48, Some(color)) => self.base.bg = color,
-            (58, Some(color)) => {
+        if let Some(color) = color {
+            self.set_color(slots[0], color);
+        }
+        taken
+    }
+
+    fn set_color(&mut self, target: i32, color: Color) {
+        match target {
+            38 => self.base.fg = color,
+            48 => self.base.bg = color,
+            58 => {
                 self.underline_color = color;
                 self.underline_color_reset = false;
             }
             _ => {}
         }
-        taken
     }
 }

@@ -3,6 +3,7 @@
 use super::Screen;
 use super::charset::Charset;
 use crate::term::cell::{Cell, Content};
+use crate::term::token::printable;
 use crate::term::width::{self, Place};
 
 /// Repetitions of one REP carried out one by one; beyond it whole rows of them are left out, which
@@ -10,9 +11,9 @@ use crate::term::width::{self, Place};
 const REPEATS_MAX: usize = 4096;
 
 impl Screen {
-    /// Prints text without C0 controls. Returns the bytes taken: it stops before a C1 control.
-    pub fn print(&mut self, text: &str) -> usize {
-        if matches!(text.as_bytes(), [0xc2, 0x80..=0x9f, ..]) {
+    /// Prints what `bytes` begins with, up to a control, what is not UTF-8, or the end. Returns the bytes taken.
+    pub fn print(&mut self, bytes: &[u8]) -> usize {
+        if printable(bytes).is_none() {
             return 0;
         }
         let (style, _) = self.ids();
@@ -21,23 +22,15 @@ impl Screen {
         if x > 0 && page.grid.cell(y, x - 1).width() == 2 {
             page.grid.set(y, x - 1, Cell::blank(style));
         }
-        let fast = self.charset == Charset::US && !self.modes.insert;
-        let bytes = text.as_bytes();
+        let plain = self.charset == Charset::US && !self.modes.insert;
         let mut at = 0;
-        while at < bytes.len() {
-            if fast {
-                let len = ascii_len(&bytes[at..]);
-                if len > 0 {
-                    self.put_ascii(&bytes[at..at + len], style);
-                    at += len;
-                    continue;
-                }
+        loop {
+            if plain {
+                at += self.put_run(&bytes[at..], style);
             }
-            let Some(c) = text[at..].chars().next() else { break };
-            if ('\u{80}'..='\u{9f}').contains(&c) {
-                break;
-            }
-            at += c.len_utf8();
+            let Some((c, len)) = printable(&bytes[at..]) else { break };
+            at += len;
+            // xterm.js drops byte order marks everywhere.
             if c != '\u{feff}' {
                 self.put(self.charset.map(c), style);
             }
@@ -51,30 +44,16 @@ impl Screen {
         at
     }
 
-    /// Printable ASCII, the fast way.
+    /// As much as goes into the cursor's row without a question, the fast way. Returns the bytes taken.
     #[inline]
-    fn put_ascii(&mut self, mut bytes: &[u8], style: u32) {
-        let cols = self.cols;
-        self.preceding = 1;
-        while !bytes.is_empty() {
-            if self.page().x >= cols {
-                if self.modes.wrap {
-                    self.wrap(style);
-                } else {
-                    // Each further character overwrites the last column: only the last one stays.
-                    self.page_mut().x = cols - 1;
-                    bytes = &bytes[bytes.len() - 1..];
-                }
-            }
-            let page = self.page_mut();
-            let n = bytes.len().min(cols - page.x);
-            let cells = page.grid.cells_mut(page.y, page.x, page.x + n);
-            for (cell, &b) in cells.iter_mut().zip(bytes) {
-                *cell = Cell::ascii(b, style);
-            }
-            page.x += n;
-            bytes = &bytes[n..];
+    fn put_run(&mut self, bytes: &[u8], style: u32) -> usize {
+        let page = self.page_mut();
+        let run = page.grid.put_run(page.y, page.x, bytes, style);
+        page.x += run.columns;
+        if run.bytes > 0 {
+            self.preceding = run.last;
         }
+        run.bytes
     }
 
     /// Any character.
@@ -171,22 +150,8 @@ impl Screen {
         // In pieces, so that no text longer than a few rows is made.
         let piece = one.repeat(n.min(256));
         for _ in 0..n / 256 {
-            self.print(&piece);
+            self.print(piece.as_bytes());
         }
-        self.print(&one.repeat(n % 256));
+        self.print(one.repeat(n % 256).as_bytes());
     }
-}
-
-/// ASCII bytes at the start.
-#[inline]
-fn ascii_len(bytes: &[u8]) -> usize {
-    const STEP: usize = 16;
-    let mut at = 0;
-    for chunk in bytes.chunks_exact(STEP) {
-        if chunk.iter().fold(0, |any, &b| any | b) >= 0x80 {
-            break;
-        }
-        at += STEP;
-    }
-    at + bytes[at..].iter().position(|&b| b >= 0x80).unwrap_or(bytes.len() - at)
 }

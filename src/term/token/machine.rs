@@ -10,12 +10,18 @@ use std::ops::Range;
 
 /// Receives what the machine finds.
 pub trait Sink {
-    /// Prints text without C0 controls. Returns the bytes taken: it stops before a C1 control.
-    fn print(&mut self, text: &str) -> usize;
+    /// Prints what `bytes` begins with, at least one byte that is no C0 control or DEL. Returns the bytes taken: it
+    /// stops before a control, before what is not UTF-8, and before a character cut by the end.
+    fn print(&mut self, bytes: &[u8]) -> usize;
     /// Executes a C0 or C1 control.
     fn control(&mut self, c: char, span: Range<u64>);
     /// Carries out a sequence. `told`: the gate was told of its bytes as junk already.
     fn token(&mut self, token: &Token<'_>, span: Range<u64>, told: bool);
+    /// Carries out a CSI without prefix, sub-parameters and intermediates.
+    #[inline]
+    fn csi(&mut self, params: &Params, last: u8, span: Range<u64>) {
+        self.token(&Token::Csi { prefix: 0, params, intermediates: &[], last }, span, false);
+    }
     /// A string of any kind ended.
     fn string_end(&mut self);
 }
@@ -24,8 +30,12 @@ pub trait Sink {
 struct Deaf;
 
 impl Sink for Deaf {
-    fn print(&mut self, text: &str) -> usize {
-        text.len()
+    fn print(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some((_, len)) = utf8::printable(&bytes[at..]) {
+            at += len;
+        }
+        at
     }
     fn control(&mut self, _: char, _: Range<u64>) {}
     fn token(&mut self, _: &Token<'_>, _: Range<u64>, _: bool) {}
@@ -235,9 +245,7 @@ impl Machine {
             '\u{80}'..='\u{9f}' => self.c1(c, bytes, span, sink),
             _ => match self.state {
                 State::Ground => {
-                    if let Ok(text) = std::str::from_utf8(bytes) {
-                        sink.print(text);
-                    }
+                    sink.print(bytes);
                 }
                 State::Osc => self.put(bytes),
                 State::CsiIgnore | State::DcsIgnore | State::DcsPayload => {}
@@ -249,55 +257,61 @@ impl Machine {
     /// Text and controls outside sequences. Returns where to read on.
     #[inline]
     fn ground(&mut self, bytes: &[u8], at: usize, base: u64, sink: &mut impl Sink) -> usize {
-        let rest = &bytes[at..];
-        let len = text_len(rest);
-        if len > 0 {
-            return self.text(bytes, at, len, base, sink);
-        }
         let pos = base + at as u64;
-        match rest[0] {
-            0x1b => self.begin(State::Escape, pos),
-            0x7f => {}
-            b => sink.control(char::from(b), pos..pos + 1),
+        match bytes[at] {
+            0x1b => {
+                if let Some(end) = self.plain_csi(bytes, at, base, sink) {
+                    return end;
+                }
+                self.begin(State::Escape, pos);
+                at + 1
+            }
+            0x7f => at + 1,
+            b if b < 0x20 => {
+                sink.control(char::from(b), pos..pos + 1);
+                at + 1
+            }
+            _ => {
+                let at = at + sink.print(&bytes[at..]);
+                match bytes.get(at) {
+                    Some(0x80..) => self.no_text(bytes, at, base, sink),
+                    _ => at,
+                }
+            }
         }
-        at + 1
     }
 
-    /// Prints a run of text, which may hold C1 controls and bytes that are not UTF-8.
-    fn text(
+    /// A CSI of digits and semicolons that is whole in this feed, which is nearly every one: read at once, without a
+    /// state for each byte. Returns where to read on; None when it is anything else.
+    #[inline]
+    fn plain_csi(
         &mut self,
         bytes: &[u8],
         at: usize,
-        len: usize,
         base: u64,
         sink: &mut impl Sink,
-    ) -> usize {
-        let (run, total) = (&bytes[at..at + len], bytes.len());
-        let text = match std::str::from_utf8(run) {
-            Ok(text) => text,
-            Err(e) => std::str::from_utf8(&run[..e.valid_up_to()]).unwrap_or_default(),
-        };
-        let taken = if text.is_empty() { 0 } else { sink.print(text) };
-        let pos = base + (at + taken) as u64;
-        let rest = &run[taken..];
-        if rest.is_empty() {
-            return at + taken;
-        }
+    ) -> Option<usize> {
+        let body = bytes.get(at + 1..)?.strip_prefix(b"[")?;
+        let (len, last) = self.params.take_plain(body)?;
+        let end = at + 2 + len + 1;
+        sink.csi(&self.params, last, base + at as u64..base + end as u64);
+        Some(end)
+    }
+
+    /// What stopped the printing at a byte of 0x80 or more: a C1 control, bytes that are not UTF-8, a cut character.
+    fn no_text(&mut self, bytes: &[u8], at: usize, base: u64, sink: &mut impl Sink) -> usize {
+        let rest = &bytes[at..];
+        let pos = base + at as u64;
         match utf8::decode(rest) {
             Decoded::Char(c, n) => {
                 self.character(c, &rest[..n], pos..pos + n as u64, sink);
-                at + taken + n
+                at + n
             }
             Decoded::Nothing(n) => {
                 self.nothing(pos..pos + n as u64, sink);
-                at + taken + n
+                at + n
             }
-            // The character is cut: by the end of the feed, or by a control, which makes it nothing.
-            Decoded::Partial if at + run.len() == total => self.hold(rest, at, run.len()),
-            Decoded::Partial => {
-                self.nothing(pos..pos + rest.len() as u64, sink);
-                at + run.len()
-            }
+            Decoded::Partial => self.hold(rest, at, rest.len()),
         }
     }
 
@@ -446,14 +460,13 @@ impl Machine {
         }
     }
 
-    /// Carries out a complete ESC or CSI.
-    fn dispatch(&mut self, token: &Token<'_>, end: u64, sink: &mut impl Sink) {
+    /// Ends a complete ESC or CSI, which is to be carried out next.
+    fn finish(&mut self, sink: &mut impl Sink) {
         if !self.deferred.is_empty() {
             self.run_deferred(sink);
         }
         self.state = State::Ground;
         self.raw.clear();
-        sink.token(token, self.start..end, false);
     }
 
     /// The token up to `end` comes to nothing.
@@ -464,20 +477,4 @@ impl Machine {
         self.junk = false;
         self.raw.clear();
     }
-}
-
-/// Bytes before the first C0 control or DEL.
-#[inline]
-fn text_len(bytes: &[u8]) -> usize {
-    const STEP: usize = 32;
-    let stops = |b: u8| b < 0x20 || b == 0x7f;
-    let mut at = 0;
-    // Whole steps without a branch per byte: the compiler makes SIMD of it.
-    for chunk in bytes.chunks_exact(STEP) {
-        if chunk.iter().fold(false, |any, &b| any | stops(b)) {
-            break;
-        }
-        at += STEP;
-    }
-    at + bytes[at..].iter().position(|&b| stops(b)).unwrap_or(bytes.len() - at)
 }

@@ -12,6 +12,7 @@ mod utf8;
 
 pub use machine::{Machine, Sink};
 pub use params::Params;
+pub(super) use utf8::printable;
 
 /// What is not printed text.
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,11 @@
 
 use crate::limits::PARAMS_MAX;
 
+/// Bytes of parameters that `take_plain` reads at most: far below `SEQUENCE_BYTES_MAX`.
+const PLAIN_BYTES_MAX: usize = 128;
+/// Digits of a number that cannot overflow.
+const PLAIN_DIGITS_MAX: usize = 9;
+
 /// Parameters and their sub-parameters. There is always a first one, 0 when nothing was given.
 #[derive(Clone, Copy, Debug)]
 pub struct Params {
@@ -54,6 +59,36 @@ impl Params {
         }
     }
 
+    /// Takes parameters without sub-parameters from the start of `bytes`, in place of those before. Gives how many
+    /// bytes they were and the final byte after them; None when there is anything else, and nothing then holds.
+    #[inline]
+    pub(super) fn take_plain(&mut self, bytes: &[u8]) -> Option<(usize, u8)> {
+        self.reset();
+        let (mut value, mut begin) = (0i32, 0);
+        for (at, &b) in bytes.iter().enumerate().take(PLAIN_BYTES_MAX) {
+            let digit = b.wrapping_sub(b'0');
+            if digit < 10 {
+                value = value.wrapping_mul(10).wrapping_add(i32::from(digit));
+                continue;
+            }
+            if at - begin > PLAIN_DIGITS_MAX {
+                return None;
+            }
+            let this = usize::from(self.len) - 1;
+            self.values[this] = value;
+            match b {
+                b';' if this + 1 < PARAMS_MAX => {
+                    self.ranges[this + 1] = (0, 0);
+                    self.len += 1;
+                    (value, begin) = (0, at + 1);
+                }
+                0x40..=0x7e => return Some((at, b)),
+                _ => return None,
+            }
+        }
+        None
+    }
+
     fn next(&mut self) {
         self.in_sub = false;
         let at = usize::from(self.len);
@@ -91,8 +126,15 @@ impl Params {
     }
 
     /// How many there are: 1 at least.
+    #[inline]
     pub fn len(&self) -> usize {
         usize::from(self.len)
+    }
+
+    /// Whether none has sub-parameters.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.subs_len == 0
     }
 
     /// Never: there is always a first.
@@ -101,11 +143,13 @@ impl Params {
     }
 
     /// Parameter `index`, 0 when it was not given.
+    #[inline]
     pub fn get(&self, index: usize) -> i32 {
         if index < self.len() { self.values[index] } else { 0 }
     }
 
     /// Parameter `index` as a count: `default` when it was not given or 0.
+    #[inline]
     pub fn count(&self, index: usize) -> usize {
         self.get(index).max(1) as usize
     }

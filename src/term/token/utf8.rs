@@ -35,6 +35,21 @@ pub fn decode(bytes: &[u8]) -> Decoded {
     }
 }
 
+/// The character to be printed that `bytes` begins with, and its length; None before a control and what is no
+/// character.
+#[inline]
+pub fn printable(bytes: &[u8]) -> Option<(char, usize)> {
+    match *bytes.first()? {
+        b @ 0x20..=0x7e => Some((char::from(b), 1)),
+        0x80.. => match decode(bytes) {
+            Decoded::Char('\u{80}'..='\u{9f}', _) => None,
+            Decoded::Char(c, len) => Some((c, len)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -40,9 +40,9 @@ impl Machine {
             b'P' if first => self.open_junk(State::DcsEntry, b"\x1bP"),
             b'X' | b'^' | b'_' if first => self.open_junk(State::Ignored, &[0x1b, b]),
             _ => {
-                let intermediates = self.intermediates.clone();
-                let token = Token::Escape { intermediates: &intermediates, last: b };
-                self.dispatch(&token, pos + 1, sink);
+                self.finish(sink);
+                let token = Token::Escape { intermediates: &self.intermediates, last: b };
+                sink.token(&token, self.start..pos + 1, false);
             }
         }
     }
@@ -66,14 +66,14 @@ impl Machine {
             }
             (_, 0x30..=0x3f) => self.state = CsiIgnore,
             _ => {
-                let (params, intermediates) = (self.params, self.intermediates.clone());
+                self.finish(sink);
                 let token = Token::Csi {
                     prefix: self.prefix,
-                    params: &params,
-                    intermediates: &intermediates,
+                    params: &self.params,
+                    intermediates: &self.intermediates,
                     last: b,
                 };
-                self.dispatch(&token, pos + 1, sink);
+                sink.token(&token, self.start..pos + 1, false);
             }
         }
     }

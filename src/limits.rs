@@ -118,8 +118,8 @@ pub const STRING_HELD_BYTES_MAX: usize = 4096;
 pub const CLIPBOARD_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of a DCS kept to answer it: DECRQSS names at most two.
 pub const DCS_BYTES_MAX: usize = 16;
-/// Styles interned at once: 24 bytes each. More than a screen of 500 x 250 cells can show when each
-/// differs; beyond it new styles are shown as the default one.
+/// Styles interned at once, about 60 bytes each: those with RGB colours, links or a coloured underline. More than a
+/// screen of 500 x 250 cells can show when each differs; beyond it new styles are shown as the default one.
 pub const STYLES_MAX: usize = 1 << 18;
 /// Clusters interned at once: at most `CLUSTER_BYTES_MAX` each, twice.
 pub const CLUSTERS_MAX: usize = 1 << 16;

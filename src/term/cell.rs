@@ -30,6 +30,9 @@ pub enum Content {
 }
 
 impl Cell {
+    /// Bits of a code point.
+    pub const CODE_BITS: u32 = CODE as u32;
+
     /// The default blank.
     pub const BLANK: Cell = Cell(0);
 

@@ -90,6 +90,14 @@ pub struct History {
     style: Style,
     lines: usize,
     scratch: Vec<u8>,
+    /// Bytes of a segment, and of all.
+    segment_bytes: usize,
+    ring: usize,
+    /// Where `end` is in the ring, and where the segment entered last ends: within it nothing has to be worked out.
+    place: usize,
+    edge: u64,
+    /// With fewer lines than this none can be dropped.
+    drop_from: usize,
 }
 
 impl History {
@@ -104,9 +112,15 @@ impl History {
     }
 
     fn in_memory(memory: Memory, lines_max: usize) -> History {
+        let segment_bytes = memory.len() / SEGMENTS;
         History {
             memory,
             lines_max,
+            segment_bytes,
+            ring: segment_bytes * SEGMENTS,
+            place: 0,
+            edge: 0,
+            drop_from: 0,
             segments: Box::new([EMPTY; SEGMENTS]),
             end: 0,
             top: 0,
@@ -137,18 +151,14 @@ impl History {
         (self.end - self.begin()) as usize
     }
 
-    fn segment_bytes(&self) -> usize {
-        self.memory.len() / SEGMENTS
-    }
-
     /// Whether anything can be kept at all.
     fn is_off(&self) -> bool {
-        self.lines_max == 0 || self.segment_bytes() < 16
+        self.lines_max == 0 || self.segment_bytes < 16
     }
 
     /// Position of the oldest line.
     fn begin(&self) -> u64 {
-        let size = self.segment_bytes() as u64;
+        let size = self.segment_bytes as u64;
         if size == 0 || self.lines == 0 {
             return self.end;
         }
@@ -163,7 +173,9 @@ impl History {
         if self.is_off() {
             return;
         }
-        self.close_hole();
+        if self.end > self.top {
+            self.close_hole();
+        }
         if wrapped && self.open {
             self.continue_line(cells, cols, tables);
         } else {
@@ -174,10 +186,7 @@ impl History {
         }
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
-        let mut style = self.style;
-        pack::pack(cells, &mut style, tables, &mut bytes);
-        self.style = style;
-        self.row_cells = cells.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
+        self.row_cells = pack::pack(cells, &mut self.style, tables, &mut bytes);
         self.write(&bytes);
         self.scratch = bytes;
         self.open = true;
@@ -187,7 +196,7 @@ impl History {
     /// Says how far back the line before the hole ends.
     fn close_hole(&mut self) {
         let len = self.end - self.top;
-        if len > 0 && self.lines > 0 {
+        if self.lines > 0 {
             let mut record = [0; HOLE_BYTES as usize + 1];
             for (at, byte) in record.iter_mut().enumerate() {
                 *byte = (len >> (7 * at)) as u8 & 0x7f;
@@ -202,15 +211,17 @@ impl History {
         self.style = Style::DEFAULT;
         self.row_cells = 0;
         self.lines += 1;
-        let size = self.segment_bytes() as u64;
-        // A line that begins at a segment's very first byte enters it.
-        self.enter(self.end / size);
-        let segment = &mut self.segments[(self.end / size) as usize % SEGMENTS];
+        if self.end >= self.edge {
+            // A line that begins at a segment's very first byte enters it.
+            self.enter(self.end / self.segment_bytes as u64);
+        }
+        let newest = self.edge / self.segment_bytes as u64 - 1;
+        let segment = &mut self.segments[newest as usize % SEGMENTS];
         if segment.first == NONE {
             segment.first = self.end;
         }
         segment.lines += 1;
-        while self.lines > self.lines_max && self.drop_oldest() {}
+        while self.lines > self.lines_max && self.lines >= self.drop_from && self.drop_oldest() {}
     }
 
     /// Makes the open line ready for a row that continues it.
@@ -228,54 +239,70 @@ impl History {
             self.style = style;
             self.write(&bytes);
         }
-        let long =
-            (self.end - self.line) as usize > HISTORY_LINE_BYTES_MAX.min(self.segment_bytes());
+        let long = (self.end - self.line) as usize > HISTORY_LINE_BYTES_MAX.min(self.segment_bytes);
         if long {
             self.write(&[BREAK]);
             self.begin_line();
         }
     }
 
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        let len = self.memory.len();
-        if bytes.is_empty() || bytes.len() > len {
+        let (len, place) = (bytes.len(), self.place);
+        if self.end + len as u64 > self.edge {
+            return self.write_on(bytes);
+        }
+        self.memory.bytes_mut(place + len)[place..place + len].copy_from_slice(bytes);
+        self.end += len as u64;
+        self.place = place + len;
+    }
+
+    /// Writes beyond the segment entered last, or round the ring's end.
+    fn write_on(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() || bytes.len() > self.memory.len() {
             return;
         }
-        let size = self.segment_bytes() as u64;
+        let size = self.segment_bytes as u64;
         let (from, to) = (self.end / size, (self.end + bytes.len() as u64 - 1) / size);
         for segment in from..=to {
             self.enter(segment);
         }
-        let ring = size as usize * SEGMENTS;
-        let at = (self.end % ring as u64) as usize;
-        let first = bytes.len().min(ring - at);
+        let at = self.place;
+        let first = bytes.len().min(self.ring - at);
         let memory = self.memory.bytes_mut(at + first);
         memory[at..at + first].copy_from_slice(&bytes[..first]);
         memory[..bytes.len() - first].copy_from_slice(&bytes[first..]);
         self.end += bytes.len() as u64;
+        self.place = (self.end % self.ring as u64) as usize;
     }
 
     /// The writer comes into a segment: what the ring held there before is gone.
     fn enter(&mut self, segment: u64) {
-        let size = self.segment_bytes() as u64;
+        let size = self.segment_bytes as u64;
         let slot = &mut self.segments[segment as usize % SEGMENTS];
         if slot.first != NONE && slot.first / size != segment {
             self.lines -= slot.lines as usize;
             *slot = EMPTY;
         }
+        self.edge = (segment + 1) * size;
+        self.place = (self.end % self.ring as u64) as usize;
+        self.drop_from = 0;
     }
 
     /// Drops the oldest segment's lines unless they are the last ones or too few to matter.
     fn drop_oldest(&mut self) -> bool {
-        let size = self.segment_bytes() as u64;
+        let size = self.segment_bytes as u64;
         let oldest = (self.begin() / size) as usize % SEGMENTS;
         let newest = (self.line / size) as usize % SEGMENTS;
         let lines = self.segments[oldest].lines as usize;
         if oldest == newest || self.lines - lines < self.lines_max {
+            // Until another segment is entered the newest alone gets more lines.
+            self.drop_from = if oldest == newest { usize::MAX } else { self.lines_max + lines };
             return false;
         }
         self.lines -= lines;
         self.segments[oldest] = EMPTY;
+        self.drop_from = 0;
         true
     }
 
@@ -283,6 +310,7 @@ impl History {
     pub fn clear(&mut self) {
         *self.segments = [EMPTY; SEGMENTS];
         self.lines = 0;
+        self.drop_from = 0;
         self.top = self.end;
         self.line = self.end;
         self.open = false;
@@ -304,7 +332,7 @@ impl History {
     /// The packed bytes of a span, in one piece.
     fn read(&self, span: &Range<u64>, out: &mut Vec<u8>) {
         out.clear();
-        let ring = self.segment_bytes() * SEGMENTS;
+        let ring = self.ring;
         let len = ((span.end - span.start) as usize).min(ring);
         let memory = self.memory.bytes();
         let at = (span.start % ring as u64) as usize;
@@ -315,7 +343,7 @@ impl History {
 
     /// The byte before a position.
     fn byte_before(&self, position: u64) -> u8 {
-        let ring = self.segment_bytes() as u64 * SEGMENTS as u64;
+        let ring = self.ring as u64;
         let at = (position.saturating_sub(1) % ring) as usize;
         self.memory.bytes().get(at).copied().unwrap_or(END)
     }
@@ -333,7 +361,7 @@ impl History {
 
     /// The last END, BREAK or HOLE in `from..to`.
     fn mark_before(&self, from: u64, to: u64) -> Option<u64> {
-        let ring = self.segment_bytes() as u64 * SEGMENTS as u64;
+        let ring = self.ring as u64;
         let memory = self.memory.bytes();
         let mut to = to;
         while to > from {
@@ -362,13 +390,14 @@ impl History {
         let span = self.spans().next()?;
         let mut cells = Vec::new();
         self.cells(&span, tables, &mut cells);
-        let size = self.segment_bytes() as u64;
+        let size = self.segment_bytes as u64;
         let slot = &mut self.segments[(span.bytes.start / size) as usize % SEGMENTS];
         slot.lines = slot.lines.saturating_sub(1);
         if slot.first == span.bytes.start {
             *slot = EMPTY;
         }
         self.lines = self.lines.saturating_sub(1);
+        self.drop_from = 0;
         self.top = span.bytes.start;
         self.open = false;
         Some((cells, span.continues))
@@ -382,7 +411,7 @@ impl History {
         out.push(u8::from(self.open));
         put_number(self.row_cells, out);
         let mut style = Vec::new();
-        pack::put_style(&mut Style::default(), &self.style, tables, &mut style);
+        pack::put_style(Style::DEFAULT, &self.style, tables, &mut style);
         put_number(style.len(), out);
         out.extend_from_slice(&style);
         let known = self.segments.iter().enumerate().filter(|(_, s)| s.first != NONE);
@@ -405,6 +434,7 @@ impl History {
         let word =
             |bytes: &mut Bytes<'_>| Some(u64::from_le_bytes(bytes.take(8)?.try_into().ok()?));
         history.end = word(bytes)?;
+        history.place = history.end.checked_rem(history.ring as u64).unwrap_or(0) as usize;
         history.top = word(bytes)?.min(history.end);
         history.line = word(bytes)?.min(history.end);
         history.open = bytes.next()? != 0;
@@ -514,6 +544,20 @@ mod tests {
         let mut bytes = Bytes::new(&checkpoint);
         let history = History::resume(region, 100, &mut bytes, &mut tables).unwrap();
         assert_eq!(texts(&history), [line("one"), line("two"), line("three")]);
+    }
+
+    #[test]
+    fn the_oldest_lines_go_as_soon_as_enough_are_left() {
+        let mut history = History::new(Box::new(vec![0; 64 * 32]), 20);
+        for n in 0..2000usize {
+            push(&mut history, &"x".repeat(n * n % 37), false);
+            let oldest = (history.begin() / 32) as usize % SEGMENTS;
+            let rest = history.lines - history.segments[oldest].lines as usize;
+            assert!(history.lines <= 20 || rest < 20, "{} lines, {rest} without the oldest", n);
+            let known: usize = history.segments.iter().map(|s| s.lines as usize).sum();
+            assert_eq!(history.lines, known);
+        }
+        assert!(history.lines >= 20);
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Line {
         let before = self.text.len();
         tables.push_text(cell, &mut self.text);
         let bytes = (self.text.len() - before) as u32;
-        let mut style = *tables.style(cell);
+        let mut style = tables.style(cell);
         if let Some(link) = tables.link(&style) {
             let known = self.links.iter().position(|l| l == link);
             let index = known.unwrap_or_else(|| {

@@ -4,9 +4,11 @@
 //! UTF-8 text; bytes below are marks with arguments below 0x80; 0xFD to 0xFF occur nowhere, so they
 //! can end lines and be searched for from either side. Decoding accepts any bytes without panic.
 
+mod plain;
+
 use super::cell::{Cell, Content};
 use super::link::Link;
-use super::style::{Attrs, Color, Style, Underline};
+use super::style::{Attrs, Color, Style, StyleId, Underline, only_palette_fg};
 use super::tables::Tables;
 use super::width::width;
 
@@ -29,6 +31,9 @@ const GAP: u8 = 0x12;
 const WIDTH: u8 = 0x13;
 const RIGHT_HALF: u8 = 0x14;
 
+/// A style no cell has: its bits mean a place in the table beyond its bound.
+const NO_STYLE: StyleId = StyleId::MAX;
+
 struct ColorMarks {
     /// Palette 0 to 127.
     low: u8,
@@ -42,8 +47,8 @@ impl ColorMarks {
     fn put(&self, color: Color, out: &mut Vec<u8>) {
         match color {
             Color::Default => out.push(self.default),
-            Color::Palette(n) if n < 128 => out.extend([self.low, n]),
-            Color::Palette(n) => out.extend([self.high, n - 128]),
+            // The mark for the upper half comes after that for the lower.
+            Color::Palette(n) => out.extend_from_slice(&[self.low + (n >> 7), n & 0x7f]),
             Color::Rgb(r, g, b) => {
                 let top = r >> 7 | (g >> 7) << 1 | (b >> 7) << 2;
                 out.extend([self.rgb, r & 0x7f, g & 0x7f, b & 0x7f, top]);
@@ -66,71 +71,73 @@ impl ColorMarks {
 }
 
 /// Appends `cells`, without the blank default ones at their end. `style` is the one in force before
-/// and after; its link is always closed at the end, so that no link number outlives a call.
-pub fn pack(cells: &[Cell], style: &mut Style, tables: &Tables, out: &mut Vec<u8>) {
+/// and after; its link is always closed at the end, so that no link number outlives a call. Returns where the blank
+/// ones begin.
+pub fn pack(cells: &[Cell], style: &mut Style, tables: &Tables, out: &mut Vec<u8>) -> usize {
     let end = cells.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
     let cells = &cells[..end];
-    if *style == Style::DEFAULT && pack_plain(cells, out) {
-        return;
-    }
-    let mut text = String::new();
+    // No cell's: the first one is looked at whatever its style.
+    let mut id = NO_STYLE;
     let mut at = 0;
-    while at < cells.len() {
-        let cell = cells[at];
-        let wanted = tables.style(cell);
-        if cell.is_right_half() && at > 0 && cells[at - 1].width() == 2 {
+    while at < end {
+        if cells[at].is_right_half() && at > 0 && cells[at - 1].width() == 2 {
             at += 1;
             continue;
         }
-        put_style(style, wanted, tables, out);
-        if let Some(b) = ascii(cell) {
-            out.push(b);
-            at += 1;
-            continue;
-        }
-        match cell.content() {
-            Content::Blank if cell.is_right_half() => out.push(RIGHT_HALF),
-            Content::Blank => {
-                let run = cells[at..].iter().take_while(|&&c| c == cell).count();
-                out.push(BLANKS);
-                put_number(run, out);
-                at += run;
-                continue;
-            }
-            _ if is_gap(cell) => out.push(GAP),
-            _ => {
-                text.clear();
-                tables.push_text(cell, &mut text);
-                let first = text.chars().next().unwrap_or(' ');
-                let halved =
-                    cell.width() == 2 && !cells.get(at + 1).is_some_and(|c| c.is_right_half());
-                let columns = if halved { 1 } else { cell.width() };
-                if width(first) == 0 || width(first) != columns {
-                    out.extend([WIDTH, columns]);
+        let wanted = cells[at].style();
+        if wanted != id {
+            match only_palette_fg(id, wanted) {
+                Some(color) => FG.put(Color::Palette(color), out),
+                None => {
+                    let from = if id == NO_STYLE { *style } else { tables.styles.get(id) };
+                    put_style(from, &tables.styles.get(wanted), tables, out);
                 }
-                out.extend_from_slice(text.as_bytes());
             }
+            id = wanted;
         }
-        at += 1;
+        at += plain::pack(&cells[at..], id, out);
+        if let Some(&cell) = cells.get(at).filter(|cell| cell.style() == id)
+            && !(cell.is_right_half() && at > 0 && cells[at - 1].width() == 2)
+        {
+            at += put_cell(cells, at, cell, tables, out);
+        }
+    }
+    if id != NO_STYLE {
+        *style = tables.styles.get(id);
     }
     if style.link != 0 {
         style.link = 0;
         out.push(LINK_NONE);
     }
+    end
 }
 
-/// The common row: ASCII in the default style and nothing else.
-fn pack_plain(cells: &[Cell], out: &mut Vec<u8>) -> bool {
-    let plain = cells.iter().fold(true, |all, c| all & (c.bits().wrapping_sub(0x20) < 0x5f));
-    if plain {
-        out.extend(cells.iter().map(|c| c.bits() as u8));
+/// Appends any cell, in the style in force. Returns how many cells that were.
+fn put_cell(cells: &[Cell], at: usize, cell: Cell, tables: &Tables, out: &mut Vec<u8>) -> usize {
+    if cell.is_right_half() {
+        out.push(RIGHT_HALF);
+        return 1;
     }
-    plain
-}
-
-fn ascii(cell: Cell) -> Option<u8> {
-    let low = cell.bits() as u32;
-    (low.wrapping_sub(0x20) < 0x5f).then_some(low as u8)
+    if cell.content() == Content::Blank {
+        let run = cells[at..].iter().take_while(|&&c| c == cell).count();
+        out.push(BLANKS);
+        put_number(run, out);
+        return run;
+    }
+    if is_gap(cell) {
+        out.push(GAP);
+        return 1;
+    }
+    let mut text = String::new();
+    tables.push_text(cell, &mut text);
+    let first = text.chars().next().unwrap_or(' ');
+    let halved = cell.width() == 2 && !cells.get(at + 1).is_some_and(|c| c.is_right_half());
+    let columns = if halved { 1 } else { cell.width() };
+    if width(first) == 0 || width(first) != columns {
+        out.extend([WIDTH, columns]);
+    }
+    out.extend_from_slice(text.as_bytes());
+    1
 }
 
 /// The cell left over at the end of a row because a wide character did not fit. When a line is
@@ -145,13 +152,12 @@ pub fn is_gap(cell: Cell) -> bool {
 }
 
 /// Appends what turns one style into another.
-pub fn put_style(style: &mut Style, wanted: &Style, tables: &Tables, out: &mut Vec<u8>) {
-    if style == wanted {
+pub fn put_style(style: Style, wanted: &Style, tables: &Tables, out: &mut Vec<u8>) {
+    if style == *wanted {
         return;
     }
     if *wanted == Style::DEFAULT {
         out.push(RESET);
-        *style = *wanted;
         return;
     }
     if style.fg != wanted.fg {
@@ -179,7 +185,6 @@ pub fn put_style(style: &mut Style, wanted: &Style, tables: &Tables, out: &mut V
             None => out.push(LINK_NONE),
         }
     }
-    *style = *wanted;
 }
 
 /// A number in groups of six bits, so that no byte reaches 0x80.

@@ -1,12 +1,13 @@
-//! How a cell looks: colours, attributes, underline, link; and the table in which styles are interned.
+//! How a cell looks: colours, attributes, underline, link. A cell holds a `StyleId`, to which `table` gives its
+//! meaning.
 //!
-//! A cell holds a `StyleId`; the table gives it its meaning. Ids no cell uses any more are found by
-//! the screen's own sweep and given out again, so that a stream of ever new colours stays bounded.
 //! Attributes are those of ECMA-48 8.3.117 (SGR) and xterm's control sequences.
 
+mod table;
+
+pub use table::{StyleId, StyleTable, only_palette_fg};
+
 use super::link::LinkId;
-use crate::limits::STYLES_MAX;
-use std::collections::HashMap;
 
 /// A colour as a program names it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -144,128 +145,5 @@ impl Style {
     /// Default but for its background: what erasing leaves behind.
     pub fn erased(bg: Color) -> Style {
         Style { bg, ..Style::DEFAULT }
-    }
-}
-
-/// A style's place in the table; 0 is the default style.
-pub type StyleId = u32;
-
-/// Interned styles. Bounded: see `STYLES_MAX`.
-#[derive(Debug)]
-pub struct StyleTable {
-    styles: Vec<Style>,
-    free: Vec<StyleId>,
-    ids: HashMap<Style, StyleId, Mix>,
-    /// Styles in use after the last sweep: the next one comes when they have doubled.
-    kept: usize,
-}
-
-impl Default for StyleTable {
-    fn default() -> StyleTable {
-        StyleTable {
-            styles: vec![Style::DEFAULT],
-            free: Vec::new(),
-            ids: HashMap::default(),
-            kept: 0,
-        }
-    }
-}
-
-impl StyleTable {
-    /// The style of an id.
-    #[inline]
-    pub fn get(&self, id: StyleId) -> &Style {
-        self.styles.get(id as usize).unwrap_or(&Style::DEFAULT)
-    }
-
-    /// The id of a style; when the table is full, that of the default.
-    pub fn intern(&mut self, style: &Style) -> StyleId {
-        if *style == Style::DEFAULT {
-            return 0;
-        }
-        if let Some(&id) = self.ids.get(style) {
-            return id;
-        }
-        let id = match self.free.pop() {
-            Some(id) => id,
-            None if self.styles.len() < STYLES_MAX => {
-                self.styles.push(*style);
-                self.styles.len() as StyleId - 1
-            }
-            None => return 0,
-        };
-        self.styles[id as usize] = *style;
-        self.ids.insert(*style, id);
-        id
-    }
-
-    /// Whether so many styles came since the last sweep that another pays. A screen of `cells` cells
-    /// can use that many, and a sweep looks at all of them.
-    #[inline]
-    pub fn wants_sweep(&self, cells: usize) -> bool {
-        self.ids.len() >= (2 * self.kept).max(256).max(cells / 8).min(STYLES_MAX - 1)
-    }
-
-    /// Ids given out so far are below this.
-    pub fn end(&self) -> usize {
-        self.styles.len()
-    }
-
-    /// Frees every id that `used` does not mark, and marks in `links` the links that stay.
-    pub fn sweep(&mut self, used: &[bool], links: &mut [bool]) {
-        self.ids.clear();
-        self.free.clear();
-        for (id, style) in self.styles.iter().enumerate().skip(1) {
-            if used.get(id).copied().unwrap_or(false) {
-                self.ids.insert(*style, id as StyleId);
-                if let Some(mark) = links.get_mut(usize::from(style.link)) {
-                    *mark = true;
-                }
-            } else {
-                self.free.push(id as StyleId);
-            }
-        }
-        self.kept = self.ids.len();
-        if self.ids.is_empty() {
-            *self = StyleTable::default();
-        }
-    }
-}
-
-/// A fast hash of few bytes. Styles come from hostile output, but the table is small and swept, so a
-/// crafted collision costs no more than the bound on cost per byte allows.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Mix(u64);
-
-impl std::hash::BuildHasher for Mix {
-    type Hasher = Mix;
-    fn build_hasher(&self) -> Mix {
-        Mix(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
-impl std::hash::Hasher for Mix {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 29)
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &b in bytes {
-            self.write_u64(u64::from(b));
-        }
-    }
-    fn write_u8(&mut self, n: u8) {
-        self.write_u64(u64::from(n));
-    }
-    fn write_u16(&mut self, n: u16) {
-        self.write_u64(u64::from(n));
-    }
-    fn write_u64(&mut self, n: u64) {
-        self.0 = (self.0.rotate_left(23) ^ n).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    }
-    fn write_isize(&mut self, n: isize) {
-        self.write_u64(n as u64);
-    }
-    fn write_usize(&mut self, n: usize) {
-        self.write_u64(n as u64);
     }
 }

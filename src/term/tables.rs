@@ -29,7 +29,7 @@ impl Tables {
 
     /// A cell's style.
     #[inline]
-    pub fn style(&self, cell: Cell) -> &Style {
+    pub fn style(&self, cell: Cell) -> Style {
         self.styles.get(cell.style())
     }
 

@@ -302,7 +302,7 @@ fn last_printed(screen: &Screen) -> Option<usize> {
     let page = screen.page();
     let at = page.x.checked_sub(usize::from(screen.preceding)).filter(|_| screen.preceding > 0)?;
     let cell = page.grid.cell(page.y, at.min(screen.cols - 1));
-    let same = *screen.tables.style(cell) == screen.pen.style();
+    let same = screen.tables.style(cell) == screen.pen.style();
     (same && cell.has_content() && cell.width() == screen.preceding).then_some(at)
 }
 

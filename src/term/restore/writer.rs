@@ -91,7 +91,7 @@ impl Writer {
         let last = (end + 1 == self.cols || end == self.cols).then(|| cells.get(self.cols - 1));
         self.left_over = match last {
             Some(Some(cell)) if !cell.has_content() && cell.width() == 1 => {
-                Some(*tables.style(*cell))
+                Some(tables.style(*cell))
             }
             Some(None) => Some(Style::DEFAULT),
             _ => None,
@@ -111,7 +111,7 @@ impl Writer {
                 && cells[x - 1].width() == 1;
             if alone {
                 self.move_right(x - 2);
-                self.pen(tables.style(cells[x]), tables);
+                self.pen(&tables.style(cells[x]), tables);
                 self.send("\u{4e00}\x1b[D");
                 self.pen_blank(Color::Default);
                 self.send("\x1b[@");
@@ -133,7 +133,7 @@ impl Writer {
         let style = tables.style(first);
         let coloured = scrolls && style.bg != Color::Default;
         let wide = first.width() == 2;
-        let fits = wide && self.left_over == Some(*style) && self.x + 1 == self.cols;
+        let fits = wide && self.left_over == Some(style) && self.x + 1 == self.cols;
         if first.has_content() && first.width() > 0 && (self.x == self.cols || fits) {
             // Printing it wraps.
             self.y = (self.y + 1).min(self.rows - 1);
@@ -192,7 +192,7 @@ impl Writer {
             return run;
         }
         self.move_right(x);
-        if *style == Style::erased(style.bg) {
+        if style == Style::erased(style.bg) {
             self.pen_blank(style.bg);
             if x + run == self.cols {
                 self.send("\x1b[K");
@@ -201,7 +201,7 @@ impl Writer {
             }
         } else {
             // What printing left behind: no sequence makes such a blank, a space looks the same.
-            self.pen(style, tables);
+            self.pen(&style, tables);
             self.out.extend(std::iter::repeat_n(b' ', run));
             self.x = x + run;
         }
@@ -217,7 +217,7 @@ impl Writer {
 
     /// Prints one cell's text.
     fn text(&mut self, cell: Cell, tables: &Tables) {
-        self.pen(tables.style(cell), tables);
+        self.pen(&tables.style(cell), tables);
         if cell.width() == 0 {
             // A mark that stands alone must not join what was printed before: any sequence parts them.
             self.send("\x1b(B");
@@ -337,7 +337,7 @@ impl Writer {
         if cell.has_content() {
             self.text(cell, tables);
         } else {
-            self.pen(tables.style(cell), tables);
+            self.pen(&tables.style(cell), tables);
             self.out.push(b' ');
         }
         self.moved();

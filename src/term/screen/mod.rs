@@ -24,7 +24,7 @@ use super::grid::Grid;
 use super::history::History;
 use super::modes::Modes;
 use super::reflow::LooseRow;
-use super::style::{Color, Style, StyleId};
+use super::style::{Color, Style, StyleId, StyleTable};
 use super::tables::Tables;
 use crate::units::Size;
 
@@ -125,10 +125,14 @@ impl Screen {
     }
 
     fn intern_pen(&mut self) -> (StyleId, StyleId) {
+        let style = self.pen.style();
+        if let Some(ids) = StyleTable::direct_ids(&style) {
+            self.pen_ids = Some(ids);
+            return ids;
+        }
         if self.tables.styles.wants_sweep(2 * self.rows * self.cols) {
             self.sweep();
         }
-        let style = self.pen.style();
         let pen = self.tables.styles.intern(&style);
         let erase = match style.bg {
             Color::Default => 0,
@@ -151,7 +155,9 @@ impl Screen {
         let mut links = vec![false; self.tables.links.end() + 1];
         let below = self.below.iter().flat_map(|row| &row.cells);
         for cell in self.pages.iter().flat_map(|page| page.grid.cells()).chain(below) {
-            styles[cell.style() as usize] = true;
+            if let Some(place) = self.tables.styles.place(cell.style()) {
+                styles[place] = true;
+            }
             if let Content::Cluster(id) = cell.content()
                 && let Some(used) = clusters.get_mut(id as usize)
             {

@@ -54,7 +54,7 @@ fn escape(intermediates: &[u8], last: u8) -> bool {
 fn csi(prefix: u8, params: &Params, intermediates: &[u8], last: u8) -> bool {
     match (prefix, intermediates) {
         (0, []) => match last {
-            b'h' | b'l' => params.iter().all(|mode| mode == 4 || mode == 20),
+            b'h' | b'l' => params.iter().all(|mode| matches!(mode, 0 | 4 | 20)),
             // With five parameters it starts mouse tracking that expects an answer.
             b'T' => params.len() < 5,
             // The title stack; all other window operations move windows or report on them.
@@ -102,6 +102,8 @@ pub struct Silence {
     pub span: Range<u64>,
     /// Control bytes in the span were executed and stay; see `blank`.
     pub keep_controls: bool,
+    /// What they are overwritten by: NUL.
+    fill: u8,
     /// This byte becomes DEL, which terminals ignore as well: where a token begins or junk ends, for a
     /// daemon that reads the journal again from the middle of it.
     pub mark: Option<u64>,
@@ -112,7 +114,7 @@ impl Silence {
     pub fn blank(&self, bytes: &mut [u8]) {
         for b in bytes {
             if !self.keep_controls || *b >= 0x20 || *b == 0x1b {
-                *b = 0;
+                *b = self.fill;
             }
         }
     }
@@ -132,6 +134,11 @@ impl Silence {
 ///
 /// Junk is told in pieces, so what is not its end is not marked; nor are single bytes.
 pub fn silence(token: &Token<'_>, span: Range<u64>) -> Silence {
+    if let Token::Escape { intermediates: [b'%'], last: b'@' } = token {
+        // To the model the same as `ESC % G`, but many a terminal would leave UTF-8.
+        let last = span.end.saturating_sub(1)..span.end;
+        return Silence { span: last, keep_controls: false, fill: b'G', mark: None };
+    }
     let keep_controls = match token {
         Token::Escape { .. } | Token::Csi { .. } => true,
         Token::Junk { string, .. } => !string,
@@ -139,10 +146,12 @@ pub fn silence(token: &Token<'_>, span: Range<u64>) -> Silence {
     };
     let mark = match token {
         Token::Escape { .. } | Token::Csi { .. } | Token::Osc { .. } => Some(span.start),
+        // It may have ended junk of which no byte is left to be marked.
+        Token::Control('\u{80}'..) => Some(span.start),
         Token::Junk { ended: true, .. } => span.end.checked_sub(1),
         Token::Junk { .. } | Token::Control(_) | Token::Dcs { .. } => None,
     };
-    Silence { span, keep_controls, mark }
+    Silence { span, keep_controls, fill: 0, mark }
 }
 
 #[cfg(test)]
@@ -275,6 +284,12 @@ mod tests {
         let (_, gate, journal) = gated(b"\x1b[\n6\x05n", 2);
         assert_eq!(journal, b"\x7f\0\n\0\0\0");
         assert_eq!(gate.replies, 1);
+    }
+
+    #[test]
+    fn who_would_leave_utf8_is_kept_in_it() {
+        let (_, _, journal) = gated(b"\x0ea\x1b%@b", 1);
+        assert_eq!(journal, b"\x0ea\x1b%Gb");
     }
 
     #[test]

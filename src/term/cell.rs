@@ -113,10 +113,11 @@ impl Cell {
         Cell(self.0 & 0xffff_ffff | u64::from(style) << 32)
     }
 
-    /// Its printable ASCII byte if it holds one in the default style.
+    /// Its printable ASCII byte if it holds one.
     #[inline]
-    pub fn plain(self) -> Option<u8> {
-        (0x20..0x7f).contains(&self.0).then_some(self.0 as u8)
+    pub fn ascii_byte(self) -> Option<u8> {
+        let low = self.0 as u32;
+        (low.wrapping_sub(0x20) < 0x5f).then_some(low as u8)
     }
 
     /// All its bits: blank default cells are 0.

@@ -13,7 +13,7 @@ use super::pack::{Bytes, END, pack, put_number, unpack};
 use super::reflow::LooseRow;
 use super::screen::charset::Charset;
 use super::screen::pen::{Pen, SavedPen};
-use super::screen::{Page, PaletteKey, Saved, Screen, Tabs, Titles};
+use super::screen::{MAIN, Page, PaletteKey, Saved, Screen, Tabs, Titles};
 use super::style::{Attrs, Color, Style, Underline};
 use super::tables::Tables;
 use super::token::Machine;
@@ -86,7 +86,7 @@ fn get(bytes: &mut Bytes<'_>, region: Box<dyn Region>, lines_max: usize) -> Opti
     screen.above = bytes.number()? as u32;
     screen.active = bytes.number()?.min(1);
     for which in 0..2 {
-        screen.pages[which] = get_page(bytes, rows, cols, &mut screen.tables)?;
+        screen.pages[which] = get_page(bytes, which, (rows, cols), &mut screen.tables)?;
     }
     (screen.page().grid.rows() == rows).then_some(())?;
     for _ in 0..bytes.number()? {
@@ -126,11 +126,25 @@ fn put_page(page: &Page, tables: &Tables, out: &mut Vec<u8>) {
     page.kitty.iter().for_each(|&flags| put_number(flags as usize, out));
     put_number(page.grid.rows(), out);
     for y in 0..page.grid.rows() {
-        put_row(page.grid.used(y), page.grid.wrapped(y), tables, out);
+        match page.grid.text(y) {
+            Some(text) => {
+                out.push(u8::from(page.grid.wrapped(y)));
+                out.extend_from_slice(text.bytes);
+                out.push(END);
+            }
+            None => {
+                put_row(page.grid.used(y, &mut Vec::new()), page.grid.wrapped(y), tables, out);
+            }
+        }
     }
 }
 
-fn get_page(bytes: &mut Bytes<'_>, rows: usize, cols: usize, tables: &mut Tables) -> Option<Page> {
+fn get_page(
+    bytes: &mut Bytes<'_>,
+    which: usize,
+    (rows, cols): (usize, usize),
+    tables: &mut Tables,
+) -> Option<Page> {
     let mut page = Page::new(rows, cols, Grid::default());
     page.x = bytes.number()?.min(cols);
     page.y = bytes.number()?.min(rows - 1);
@@ -153,7 +167,8 @@ fn get_page(bytes: &mut Bytes<'_>, rows: usize, cols: usize, tables: &mut Tables
     match bytes.number()? {
         0 => {}
         n if n == rows => {
-            page.grid = Grid::new(rows, cols);
+            page.grid =
+                if which == MAIN { Grid::scrolling(rows, cols) } else { Grid::new(rows, cols) };
             for y in 0..rows {
                 let (cells, wrapped) = get_row(bytes, cols, tables)?;
                 page.grid.put_row(y, &cells, wrapped);

@@ -1,11 +1,13 @@
 //! Rows of cells. A scroll moves row handles, never cells.
 //!
 //! Owns which columns of a row were touched since it was last blank, so that clearing and packing a
-//! short row cost what its text costs. Knows nothing of cursors or modes.
+//! short row cost what its text costs. A row written from left to right, as most are, stays packed text until somebody
+//! looks at its cells one by one: see `text`. Knows nothing of cursors or modes.
 
 mod run;
+mod text;
 
-pub use run::Run;
+pub use text::RowText;
 
 use super::cell::Cell;
 use super::style::StyleId;
@@ -16,7 +18,11 @@ struct Row {
     slot: u16,
     /// Cells from here on are `Cell::BLANK`.
     used: u16,
+    /// Bytes of text that stand for the cells before `used`, which are blank then; 0 when the cells count.
+    text: u16,
     wrapped: bool,
+    /// Style in force at the end of the text.
+    style: StyleId,
 }
 
 /// A rectangle of cells; empty until `reset`.
@@ -25,13 +31,31 @@ pub struct Grid {
     cells: Vec<Cell>,
     rows: Vec<Row>,
     cols: usize,
+    /// Where in `rows` the top row is: a scroll of all rows moves this alone.
+    first: usize,
+    /// Room for the text of each row.
+    texts: Vec<u8>,
+    text_max: usize,
 }
 
 impl Grid {
     /// A blank grid.
     pub fn new(rows: usize, cols: usize) -> Grid {
-        let row = |slot| Row { slot: slot as u16, used: 0, wrapped: false };
-        Grid { cells: vec![Cell::BLANK; rows * cols], rows: (0..rows).map(row).collect(), cols }
+        let row = |slot| Row { slot: slot as u16, used: 0, text: 0, wrapped: false, style: 0 };
+        Grid {
+            cells: vec![Cell::BLANK; rows * cols],
+            rows: (0..rows).map(row).collect(),
+            cols,
+            first: 0,
+            texts: Vec::new(),
+            text_max: 0,
+        }
+    }
+
+    /// A blank grid whose rows leave it at the top, to be kept: those written from left to right stay packed.
+    pub fn scrolling(rows: usize, cols: usize) -> Grid {
+        let text_max = text::room(cols);
+        Grid { texts: vec![0; rows * text_max], text_max, ..Grid::new(rows, cols) }
     }
 
     /// Rows.
@@ -44,22 +68,39 @@ impl Grid {
         self.cols
     }
 
-    /// All cells in no order: for sweeps.
+    /// All cells that have more than a palette style, and others, in no order: for sweeps.
     pub fn cells(&self) -> &[Cell] {
         &self.cells
     }
 
-    /// The cells of row `y`.
+    /// Where row `y` has its handle.
     #[inline]
-    pub fn row(&self, y: usize) -> &[Cell] {
-        let from = usize::from(self.rows[y].slot) * self.cols;
-        &self.cells[from..from + self.cols]
+    fn place(&self, y: usize) -> usize {
+        let place = self.first + y;
+        if place >= self.rows.len() { place - self.rows.len() } else { place }
     }
 
-    /// The cells of row `y` up to the last that is not `Cell::BLANK`, or a little further.
     #[inline]
-    pub fn used(&self, y: usize) -> &[Cell] {
-        let row = self.rows[y];
+    fn at(&self, y: usize) -> Row {
+        self.rows[self.place(y)]
+    }
+
+    #[inline]
+    fn at_mut(&mut self, y: usize) -> &mut Row {
+        let place = self.place(y);
+        &mut self.rows[place]
+    }
+
+    /// The cells of row `y` up to the last that is not `Cell::BLANK`, or a little further; `scratch` holds them when
+    /// the row is text.
+    pub fn used<'a>(&'a self, y: usize, scratch: &'a mut Vec<Cell>) -> &'a [Cell] {
+        let row = self.at(y);
+        if row.text > 0 {
+            scratch.clear();
+            scratch.resize(usize::from(row.used), Cell::BLANK);
+            text::decode(self.text_of(row), scratch);
+            return scratch;
+        }
         let from = usize::from(row.slot) * self.cols;
         &self.cells[from..from + usize::from(row.used)]
     }
@@ -67,16 +108,21 @@ impl Grid {
     /// Cells `from..to` of row `y`, to be written.
     #[inline]
     pub fn cells_mut(&mut self, y: usize, from: usize, to: usize) -> &mut [Cell] {
-        let row = &mut self.rows[y];
+        let place = self.place(y);
+        self.settle_at(place);
+        let row = &mut self.rows[place];
         row.used = row.used.max(to as u16);
         let start = usize::from(row.slot) * self.cols;
         &mut self.cells[start + from..start + to]
     }
 
     /// One cell.
-    #[inline]
     pub fn cell(&self, y: usize, x: usize) -> Cell {
-        self.cells[usize::from(self.rows[y].slot) * self.cols + x]
+        let row = self.at(y);
+        if row.text > 0 && x < usize::from(row.used) {
+            return self.used(y, &mut Vec::new()).get(x).copied().unwrap_or(Cell::BLANK);
+        }
+        self.cells[usize::from(row.slot) * self.cols + x]
     }
 
     /// Writes one cell.
@@ -85,35 +131,33 @@ impl Grid {
         self.cells_mut(y, x, x + 1)[0] = cell;
     }
 
-    /// Writes what `bytes` begins with from cell `x` of row `y` on: as far as the row goes and as long as each
-    /// character takes one or two cells. Stops before whatever asks for more thought.
-    #[inline]
-    pub fn put_run(&mut self, y: usize, x: usize, bytes: &[u8], style: StyleId) -> Run {
-        let row = &mut self.rows[y];
-        let start = usize::from(row.slot) * self.cols;
-        let run = match self.cells.get_mut(start + x..start + self.cols) {
-            Some(cells) if !cells.is_empty() => run::put(cells, bytes, style),
-            _ => return Run::default(),
-        };
-        row.used = row.used.max((x + run.columns) as u16);
-        run
-    }
-
     /// Whether row `y` continues the one above it.
     #[inline]
     pub fn wrapped(&self, y: usize) -> bool {
-        self.rows[y].wrapped
+        self.at(y).wrapped
     }
 
     /// Says so.
     #[inline]
     pub fn set_wrapped(&mut self, y: usize, wrapped: bool) {
-        self.rows[y].wrapped = wrapped;
+        self.at_mut(y).wrapped = wrapped;
     }
 
     /// Fills cells `from..to` of row `y`.
     pub fn fill(&mut self, y: usize, from: usize, to: usize, cell: Cell) {
-        let row = &mut self.rows[y];
+        let place = self.place(y);
+        let row = self.rows[place];
+        if row.text > 0 {
+            if from >= usize::from(row.used) && cell == Cell::BLANK {
+                return;
+            }
+            if from == 0 && to >= usize::from(row.used) {
+                // None of the text is left.
+                self.rows[place] = Row { used: 0, text: 0, style: 0, ..row };
+            }
+            self.settle_at(place);
+        }
+        let row = &mut self.rows[place];
         let start = usize::from(row.slot) * self.cols;
         if cell == Cell::BLANK {
             let to = to.min(usize::from(row.used));
@@ -133,7 +177,7 @@ impl Grid {
     #[inline]
     pub fn clear_row(&mut self, y: usize, cell: Cell) {
         self.fill(y, 0, self.cols, cell);
-        self.rows[y].wrapped = false;
+        self.set_wrapped(y, false);
     }
 
     /// Moves rows `top..=bottom` up by `n`; those that come in are blank.
@@ -141,7 +185,10 @@ impl Grid {
     pub fn scroll_up(&mut self, top: usize, bottom: usize, n: usize, blank: Cell) {
         let height = bottom + 1 - top;
         let n = n.min(height);
-        if n < height {
+        if height == self.rows.len() {
+            self.first = self.place(n % height);
+        } else if n < height {
+            self.straighten();
             self.rows[top..=bottom].rotate_left(n);
         }
         for y in bottom + 1 - n..=bottom {
@@ -149,11 +196,18 @@ impl Grid {
         }
     }
 
+    /// Brings the handles into the rows' order.
+    fn straighten(&mut self) {
+        self.rows.rotate_left(self.first);
+        self.first = 0;
+    }
+
     /// Moves rows `top..=bottom` down by `n`; those that come in are blank.
     pub fn scroll_down(&mut self, top: usize, bottom: usize, n: usize, blank: Cell) {
         let height = bottom + 1 - top;
         let n = n.min(height);
         if n < height {
+            self.straighten();
             self.rows[top..=bottom].rotate_right(n);
         }
         for y in top..top + n {
@@ -205,6 +259,10 @@ impl Grid {
         keep: Option<&dyn Fn(Cell) -> bool>,
     ) {
         let cols = self.cols;
+        if blank == Cell::BLANK && self.ends_before(y, from) {
+            return;
+        }
+        self.settle(y);
         let kept = |cell: Cell| keep.is_some_and(|keep| keep(cell));
         if from > 0 && self.cell(y, from - 1).width() == 2 && !kept(self.cell(y, from - 1)) {
             self.set(y, from - 1, blank);
@@ -226,8 +284,8 @@ impl Grid {
 
     /// Finds the end of a row's used cells again.
     fn trim(&mut self, y: usize) {
-        let used = self.used(y).iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
-        self.rows[y].used = used as u16;
+        let used = self.used(y, &mut Vec::new()).iter().rposition(|&c| c != Cell::BLANK);
+        self.at_mut(y).used = used.map_or(0, |x| x + 1) as u16;
     }
 
     /// Puts `cells` at the start of a blank row.
@@ -235,6 +293,6 @@ impl Grid {
         self.clear_row(y, Cell::BLANK);
         let n = cells.len().min(self.cols);
         self.cells_mut(y, 0, n).copy_from_slice(&cells[..n]);
-        self.rows[y].wrapped = wrapped;
+        self.set_wrapped(y, wrapped);
     }
 }

@@ -9,9 +9,13 @@
 //! The ring is cut into segments. A segment knows where its first line begins and how many begin in
 //! it; the oldest is dropped whole when a bound is reached.
 
+mod memory;
+
+use self::memory::Memory;
 use super::cell::Cell;
+use super::grid::RowText;
 use super::pack::{self, BREAK, Bytes, END, HOLE, put_number};
-use super::style::Style;
+use super::style::{self, Style};
 use super::tables::Tables;
 use crate::limits::HISTORY_LINE_BYTES_MAX;
 use crate::region::Region;
@@ -32,44 +36,6 @@ struct Segment {
 }
 
 const EMPTY: Segment = Segment { first: NONE, lines: 0 };
-
-enum Memory {
-    Lent(Box<dyn Region>),
-    /// Grows to its bound as it is used.
-    Own(Vec<u8>, usize),
-}
-
-impl Memory {
-    fn len(&self) -> usize {
-        match self {
-            Memory::Lent(region) => region.bytes().len(),
-            Memory::Own(_, max) => *max,
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Memory::Lent(region) => region.bytes(),
-            Memory::Own(bytes, _) => bytes,
-        }
-    }
-
-    /// The bytes, of which at least the first `end` are there.
-    fn bytes_mut(&mut self, end: usize) -> &mut [u8] {
-        match self {
-            Memory::Lent(region) => region.bytes_mut(),
-            Memory::Own(bytes, max) => {
-                if bytes.len() < end {
-                    let step = (*max / SEGMENTS).max(4096);
-                    let len = end.next_multiple_of(step).min(*max);
-                    bytes.reserve_exact(len - bytes.len());
-                    bytes.resize(len, 0);
-                }
-                bytes
-            }
-        }
-    }
-}
 
 /// Packed lines.
 pub struct History {
@@ -193,6 +159,31 @@ impl History {
         self.top = self.end;
     }
 
+    /// The same for a row that is text already. Returns `false`, and does nothing, where its cells are needed.
+    pub fn push_text(&mut self, row: RowText<'_>, cols: usize, wrapped: bool) -> bool {
+        if self.is_off() {
+            return true;
+        }
+        let continues = wrapped && self.open;
+        let even = !continues
+            || (self.style == Style::DEFAULT && self.row_cells == cols && !self.is_long());
+        if self.end > self.top || !even {
+            return false;
+        }
+        if !continues {
+            if self.open {
+                self.write(&[END]);
+            }
+            self.begin_line();
+        }
+        self.write(row.bytes);
+        self.row_cells = row.columns;
+        self.style = style::of_direct(row.style).unwrap_or_default();
+        self.open = true;
+        self.top = self.end;
+        true
+    }
+
     /// Says how far back the line before the hole ends.
     fn close_hole(&mut self) {
         let len = self.end - self.top;
@@ -239,11 +230,15 @@ impl History {
             self.style = style;
             self.write(&bytes);
         }
-        let long = (self.end - self.line) as usize > HISTORY_LINE_BYTES_MAX.min(self.segment_bytes);
-        if long {
+        if self.is_long() {
             self.write(&[BREAK]);
             self.begin_line();
         }
+    }
+
+    /// Whether what follows goes into a piece of its own.
+    fn is_long(&self) -> bool {
+        (self.end - self.line) as usize > HISTORY_LINE_BYTES_MAX.min(self.segment_bytes)
     }
 
     #[inline]

@@ -149,7 +149,7 @@ impl Terminal {
         if y >= grid.rows() {
             return Line::default();
         }
-        Line::of(grid.used(y), grid.wrapped(y), &self.screen.tables)
+        Line::of(grid.used(y, &mut Vec::new()), grid.wrapped(y), &self.screen.tables)
     }
 
     /// The last `rows` rows of history, oldest first.

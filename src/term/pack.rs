@@ -8,7 +8,7 @@ mod plain;
 
 use super::cell::{Cell, Content};
 use super::link::Link;
-use super::style::{Attrs, Color, Style, StyleId, Underline, only_palette_fg};
+use super::style::{self, Attrs, Color, Style, StyleId, Underline};
 use super::tables::Tables;
 use super::width::width;
 
@@ -44,11 +44,11 @@ struct ColorMarks {
 }
 
 impl ColorMarks {
-    fn put(&self, color: Color, out: &mut Vec<u8>) {
+    fn put(&self, color: Color, out: &mut Marks) {
         match color {
-            Color::Default => out.push(self.default),
+            Color::Default => out.extend([self.default]),
             // The mark for the upper half comes after that for the lower.
-            Color::Palette(n) => out.extend_from_slice(&[self.low + (n >> 7), n & 0x7f]),
+            Color::Palette(n) => out.extend([self.low + (n >> 7), n & 0x7f]),
             Color::Rgb(r, g, b) => {
                 let top = r >> 7 | (g >> 7) << 1 | (b >> 7) << 2;
                 out.extend([self.rgb, r & 0x7f, g & 0x7f, b & 0x7f, top]);
@@ -86,14 +86,25 @@ pub fn pack(cells: &[Cell], style: &mut Style, tables: &Tables, out: &mut Vec<u8
         }
         let wanted = cells[at].style();
         if wanted != id {
-            match only_palette_fg(id, wanted) {
-                Some(color) => FG.put(Color::Palette(color), out),
+            match direct_marks(id, wanted) {
+                Some((word, len)) => {
+                    out.extend_from_slice(&word.to_le_bytes());
+                    out.truncate(out.len() + len - 8);
+                }
                 None => {
                     let from = if id == NO_STYLE { *style } else { tables.styles.get(id) };
                     put_style(from, &tables.styles.get(wanted), tables, out);
                 }
             }
             id = wanted;
+        }
+        if let (Some(byte), true) =
+            (cells[at].ascii_byte(), at + 1 < end && cells[at + 1].style() != id)
+        {
+            // A style for one cell is not worth the loops.
+            out.push(byte);
+            at += 1;
+            continue;
         }
         at += plain::pack(&cells[at..], id, out);
         if let Some(&cell) = cells.get(at).filter(|cell| cell.style() == id)
@@ -128,8 +139,8 @@ fn put_cell(cells: &[Cell], at: usize, cell: Cell, tables: &Tables, out: &mut Ve
         out.push(GAP);
         return 1;
     }
-    let mut text = String::new();
-    tables.push_text(cell, &mut text);
+    let mut buffer = [0; 4];
+    let text = tables.text(cell, &mut buffer);
     let first = text.chars().next().unwrap_or(' ');
     let halved = cell.width() == 2 && !cells.get(at + 1).is_some_and(|c| c.is_right_half());
     let columns = if halved { 1 } else { cell.width() };
@@ -151,29 +162,85 @@ pub fn is_gap(cell: Cell) -> bool {
     cell.content() == Content::Cluster(0x1f_ffff)
 }
 
-/// Appends what turns one style into another.
-pub fn put_style(style: Style, wanted: &Style, tables: &Tables, out: &mut Vec<u8>) {
-    if style == *wanted {
-        return;
-    }
+/// Marks between two styles, links left aside: three colours of five bytes and the attributes.
+type Marks = heapless::Vec<u8, 18>;
+
+/// What turns one style into another, but for the link.
+fn marks(style: &Style, wanted: &Style) -> Marks {
+    let mut out = Marks::new();
     if *wanted == Style::DEFAULT {
-        out.push(RESET);
-        return;
+        out.extend([RESET]);
+        return out;
     }
     if style.fg != wanted.fg {
-        FG.put(wanted.fg, out);
+        FG.put(wanted.fg, &mut out);
     }
     if style.bg != wanted.bg {
-        BG.put(wanted.bg, out);
+        BG.put(wanted.bg, &mut out);
     }
     if style.underline_color != wanted.underline_color {
-        LINE.put(wanted.underline_color, out);
+        LINE.put(wanted.underline_color, &mut out);
     }
     if style.attrs != wanted.attrs || style.underline != wanted.underline {
         let bits = wanted.attrs.bits() | u16::from(wanted.underline.number()) << 10;
         out.extend([ATTRS, (bits & 0x7f) as u8, (bits >> 7) as u8]);
     }
-    if style.link != wanted.link {
+    out
+}
+
+/// Writes what turns one style that needs no table into another at the start of `room`. Returns the bytes; None when
+/// there is no room, or the second one needs a table.
+#[inline]
+pub fn put_marks(style: StyleId, wanted: StyleId, room: &mut [u8]) -> Option<usize> {
+    let (word, len) = direct_marks(style, wanted)?;
+    *room.first_chunk_mut()? = word.to_le_bytes();
+    Some(len)
+}
+
+/// The marks between two styles that need no table, the first byte lowest, and how many they are.
+#[inline]
+fn direct_marks(style: StyleId, wanted: StyleId) -> Option<(u64, usize)> {
+    let ([fg, bg, looks], to) = (style::parts(style)?, style::parts(wanted)?);
+    if wanted == 0 {
+        return Some((RESET.into(), 1));
+    }
+    let (mut word, mut len) = (0, 0);
+    let mut put = |marks: u32, bytes: usize| {
+        word |= u64::from(marks) << (8 * len);
+        len += bytes;
+    };
+    for (marks, from, to) in [(FG, fg, to[0]), (BG, bg, to[1])] {
+        match to.checked_sub(1) {
+            _ if from == to => {}
+            Some(n) => {
+                put(u32::from_le_bytes([marks.low + (n >> 7) as u8, n as u8 & 0x7f, 0, 0]), 2)
+            }
+            None => put(marks.default.into(), 1),
+        }
+    }
+    if looks != to[2] {
+        put(u32::from_le_bytes([ATTRS, to[2] as u8 & 0x7f, (to[2] >> 7) as u8, 0]), 3);
+    }
+    Some((word, len))
+}
+
+/// Carries out the mark at the start of `bytes`. Returns its length; 0 when there is none.
+pub fn take_marks(bytes: &[u8], style: &mut Style) -> usize {
+    let mut rest = Bytes::new(bytes);
+    let mark = rest.next().filter(|&mark| mark < 0x20);
+    match mark.and_then(|mark| get_looks(mark, &mut rest, style)) {
+        Some(()) => bytes.len() - rest.rest.len(),
+        None => 0,
+    }
+}
+
+/// Appends what turns one style into another.
+pub fn put_style(style: Style, wanted: &Style, tables: &Tables, out: &mut Vec<u8>) {
+    if style == *wanted {
+        return;
+    }
+    out.extend_from_slice(&marks(&style, wanted));
+    if style.link != wanted.link && *wanted != Style::DEFAULT {
         match tables.links.get(wanted.link) {
             Some(link) => {
                 out.push(LINK);
@@ -294,6 +361,26 @@ fn get_style(
     tables: &mut Tables,
 ) -> Option<()> {
     match mark {
+        LINK => {
+            let mut part = || {
+                let len = bytes.number()?;
+                std::str::from_utf8(bytes.take(len)?).ok().map(Box::from)
+            };
+            let (id, uri) = (part()?, part()?);
+            style.link = tables.links.intern(&Link { id, uri });
+            Some(())
+        }
+        LINK_NONE => {
+            style.link = 0;
+            Some(())
+        }
+        _ => get_looks(mark, bytes, style),
+    }
+}
+
+/// Marks but those of links.
+fn get_looks(mark: u8, bytes: &mut Bytes<'_>, style: &mut Style) -> Option<()> {
+    match mark {
         RESET => *style = Style::DEFAULT,
         0x02..=0x05 => style.fg = FG.get(mark, bytes)?,
         0x06..=0x09 => style.bg = BG.get(mark, bytes)?,
@@ -303,15 +390,6 @@ fn get_style(
             style.attrs = Attrs::from_bits(bits);
             style.underline = Underline::from_number((bits >> 10) as u8 & 7);
         }
-        LINK => {
-            let mut part = || {
-                let len = bytes.number()?;
-                std::str::from_utf8(bytes.take(len)?).ok().map(Box::from)
-            };
-            let (id, uri) = (part()?, part()?);
-            style.link = tables.links.intern(&Link { id, uri });
-        }
-        LINK_NONE => style.link = 0,
         _ => {}
     }
     Some(())

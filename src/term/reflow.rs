@@ -68,7 +68,7 @@ impl Screen {
             self.change_width(&mut window, rows, cols);
             shift += window.y as i64 - y;
         }
-        let mut grid = Grid::new(rows, cols);
+        let mut grid = Grid::scrolling(rows, cols);
         for (y, row) in window.rows.iter().take(rows).enumerate() {
             grid.put_row(y, &row.cells, row.wrapped);
         }
@@ -212,7 +212,7 @@ impl Screen {
             let cut = (old.rows().saturating_sub(rows)).saturating_sub(old.rows() - 1 - page.y);
             page.grid = Grid::new(rows, cols);
             for y in cut..old.rows().min(cut + rows) {
-                page.grid.put_row(y - cut, old.used(y), old.wrapped(y));
+                page.grid.put_row(y - cut, old.used(y, &mut Vec::new()), old.wrapped(y));
             }
             page.saved.y = (page.saved.y - cut as i64).max(0);
         }
@@ -230,7 +230,8 @@ impl Screen {
 }
 
 fn loose(grid: &Grid, y: usize) -> LooseRow {
-    let used = grid.used(y);
+    let mut scratch = Vec::new();
+    let used = grid.used(y, &mut scratch);
     let end = used.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
     LooseRow { cells: used[..end].to_vec(), wrapped: grid.wrapped(y) }
 }

@@ -5,7 +5,9 @@
 
 mod table;
 
-pub use table::{StyleId, StyleTable, only_palette_fg};
+pub use table::{
+    StyleId, StyleTable, color_part, direct, erased, looks_part, of_direct, of_parts, parts,
+};
 
 use super::link::LinkId;
 

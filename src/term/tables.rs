@@ -5,6 +5,7 @@ use super::cluster::ClusterTable;
 use super::link::{Link, LinkTable};
 use super::style::{Style, StyleTable};
 use super::width::width;
+use crate::limits::CLUSTER_BYTES_MAX;
 
 /// The three tables.
 #[derive(Debug, Default)]
@@ -20,10 +21,15 @@ pub struct Tables {
 impl Tables {
     /// Appends a cell's text; nothing for a blank or a right half.
     pub fn push_text(&self, cell: Cell, out: &mut String) {
+        out.push_str(self.text(cell, &mut [0; 4]));
+    }
+
+    /// The same text; `buffer` holds it when it is one character.
+    pub fn text<'a>(&'a self, cell: Cell, buffer: &'a mut [u8; 4]) -> &'a str {
         match cell.content() {
-            Content::Blank => {}
-            Content::Char(c) => out.push(c),
-            Content::Cluster(id) => out.push_str(self.clusters.get(id)),
+            Content::Blank => "",
+            Content::Char(c) => c.encode_utf8(buffer),
+            Content::Cluster(id) => self.clusters.get(id),
         }
     }
 
@@ -40,13 +46,19 @@ impl Tables {
 
     /// The cell with one more mark; unchanged when there is no room for it.
     pub fn join(&mut self, cell: Cell, mark: char) -> Cell {
-        let mut text = String::new();
-        self.push_text(cell, &mut text);
-        if text.is_empty() {
+        let mut buffer = [0; 4];
+        let before = self.text(cell, &mut buffer);
+        if before.is_empty() {
             return Cell::char(mark, 1, cell.style());
         }
-        text.push(mark);
-        let id = self.clusters.intern(&text);
+        let id = match self.clusters.joined(cell.content(), mark) {
+            Some(id) => Some(id),
+            None => {
+                let mut text = heapless::String::<CLUSTER_BYTES_MAX>::new();
+                let whole = text.push_str(before).and_then(|()| text.push(mark));
+                whole.ok().and_then(|()| self.clusters.join(cell.content(), mark, &text))
+            }
+        };
         id.map_or(cell, |id| Cell::cluster(id, cell.width(), cell.style()))
     }
 

@@ -64,6 +64,11 @@ pub fn packed_width(code: u32) -> u8 {
     TABLE.get(code as usize / 4).map_or(0, |four| four >> ((code % 4) * 2) & 3)
 }
 
+/// The same at compile time.
+pub const fn const_width(code: u32) -> u8 {
+    TABLE[code as usize / 4] >> ((code % 4) * 2) & 3
+}
+
 #[cold]
 fn high(code: u32) -> u8 {
     let within = |runs: &[u32]| {

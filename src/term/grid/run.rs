@@ -5,8 +5,12 @@
 //! cells (a control, a mark, bytes that are not UTF-8) is left to the caller, as are the last cell of a row when it is
 //! not ASCII and the last few bytes of a feed.
 
+mod chars;
+
+use self::chars::{decode, exact_shape, shape};
 use crate::term::cell::Cell;
 use crate::term::style::StyleId;
+use crate::term::token::printable;
 use crate::term::width::packed_width;
 
 /// What was written.
@@ -20,28 +24,38 @@ pub struct Run {
     pub last: u8,
 }
 
+impl Run {
+    fn add(&mut self, more: Run) {
+        self.bytes += more.bytes;
+        self.columns += more.columns;
+        self.last = more.last;
+    }
+}
+
 /// Writes from the start of `cells`.
 #[inline]
 pub fn put(cells: &mut [Cell], bytes: &[u8], style: StyleId) -> Run {
-    let mut run = Run::default();
+    let ascii = put_ascii(cells, bytes, style);
+    let run = Run { bytes: ascii, columns: ascii, last: 1 };
+    match bytes.get(ascii) {
+        Some(0x80..) => put_on(cells, bytes, style, run),
+        _ => run,
+    }
+}
+
+/// The same once something is not ASCII.
+#[inline(never)]
+fn put_on(cells: &mut [Cell], bytes: &[u8], style: StyleId, mut run: Run) -> Run {
     loop {
-        let rest = &bytes[run.bytes..];
-        let ascii = put_ascii(&mut cells[run.columns..], rest, style);
-        if ascii > 0 {
-            run = Run { bytes: run.bytes + ascii, columns: run.columns + ascii, last: 1 };
-        }
-        if !matches!(bytes.get(run.bytes), Some(0x80..)) {
-            return run;
-        }
         let mixed = put_mixed(&mut cells[run.columns..], &bytes[run.bytes..], style);
         if mixed.bytes == 0 {
             return run;
         }
-        run = Run {
-            bytes: run.bytes + mixed.bytes,
-            columns: run.columns + mixed.columns,
-            last: mixed.last,
-        };
+        run.add(mixed);
+        let ascii = put_ascii(&mut cells[run.columns..], &bytes[run.bytes..], style);
+        if ascii > 0 {
+            run.add(Run { bytes: ascii, columns: ascii, last: 1 });
+        }
     }
 }
 
@@ -51,6 +65,78 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 #[inline]
 fn stops(word: u64) -> u64 {
     (word | word.wrapping_add(ONES) | word.wrapping_sub(ONES * 0x20)) & (ONES * 0x80)
+}
+
+/// One character of any width, also at the end of a feed; None at what is none.
+pub fn put_one(cells: &mut [Cell], bytes: &[u8], style: StyleId) -> Option<Run> {
+    let (c, len) = printable(bytes)?;
+    let width = packed_width(u32::from(c));
+    *cells.get_mut(..usize::from(width))?.first_mut()? = Cell::char(c, width, style);
+    if width == 2 {
+        cells[1] = Cell::right_half(style);
+    }
+    Some(Run { bytes: len, columns: usize::from(width), last: width })
+}
+
+/// How much `put` would write into so many cells, and a wide character in the last two as well.
+#[inline]
+pub fn measure(bytes: &[u8], columns: usize) -> Run {
+    let mut run = Run::default();
+    loop {
+        let most = (columns - run.columns).min(bytes.len() - run.bytes);
+        let ascii = ascii_len(&bytes[run.bytes..run.bytes + most]);
+        if ascii > 0 {
+            run = Run { bytes: run.bytes + ascii, columns: run.columns + ascii, last: 1 };
+        }
+        if ascii == most || bytes[run.bytes] < 0x80 {
+            return run;
+        }
+        let before = run.bytes;
+        measure_mixed(bytes, columns, &mut run);
+        if run.bytes == before {
+            return run;
+        }
+    }
+}
+
+/// Printable ASCII at the start.
+#[inline]
+fn ascii_len(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(eight) = bytes[at..].first_chunk::<8>() {
+        let stop = stops(u64::from_le_bytes(*eight));
+        if stop != 0 {
+            return at + stop.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at + bytes[at..].iter().take_while(|b| (0x20..0x7f).contains(*b)).count()
+}
+
+/// Characters of one or two cells, until eight bytes of ASCII come.
+#[inline]
+fn measure_mixed(bytes: &[u8], columns: usize, run: &mut Run) {
+    let (mut at, mut used, mut last) = (run.bytes, run.columns, run.last);
+    while let Some(eight) = bytes[at..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*eight);
+        if word & (ONES * 0x80) == 0 {
+            break;
+        }
+        let (len, width) = match shape(word as u32) {
+            Some(shape) => shape,
+            None => match exact_shape(word as u32) {
+                Some(shape) => shape,
+                None => break,
+            },
+        };
+        if used + usize::from(width) > columns {
+            break;
+        }
+        at += usize::from(len);
+        used += usize::from(width);
+        last = width;
+    }
+    *run = Run { bytes: at, columns: used, last };
 }
 
 /// Printable ASCII. Returns how many.
@@ -83,56 +169,6 @@ fn put_ascii(cells: &mut [Cell], bytes: &[u8], style: StyleId) -> usize {
     at
 }
 
-/// How a character that begins with a certain byte is read.
-#[derive(Clone, Copy)]
-struct Lead {
-    len: u8,
-    /// Bits the four bytes, first one highest, are shifted by so that the last one of the character is lowest.
-    shift: u8,
-    /// Bits that must be as in `marks`.
-    mask: u32,
-    marks: u32,
-    /// What the marks add up to once the bytes are summed.
-    excess: u32,
-    /// The first code point that needs so many bytes.
-    least: u32,
-}
-
-const NO_LEAD: Lead = Lead { len: 1, shift: 24, mask: 0, marks: 1, excess: 0, least: 0 };
-
-/// By the upper five bits of the first byte.
-static LEADS: [Lead; 32] = {
-    let mut leads = [NO_LEAD; 32];
-    let mut at = 0;
-    while at < 32 {
-        leads[at] = match at {
-            0..16 => Lead { len: 1, shift: 24, mask: 0x80, marks: 0, excess: 0, least: 0x20 },
-            24..28 => {
-                Lead { len: 2, shift: 16, mask: 0xe0c0, marks: 0xc080, excess: 0x3080, least: 0x80 }
-            }
-            28..30 => Lead {
-                len: 3,
-                shift: 8,
-                mask: 0xf0_c0c0,
-                marks: 0xe0_8080,
-                excess: 0xe_2080,
-                least: 0x800,
-            },
-            30 => Lead {
-                len: 4,
-                shift: 0,
-                mask: 0xf8c0_c0c0,
-                marks: 0xf080_8080,
-                excess: 0x3c8_2080,
-                least: 0x1_0000,
-            },
-            _ => NO_LEAD,
-        };
-        at += 1;
-    }
-    leads
-};
-
 /// Characters of one or two cells, until eight bytes of ASCII come.
 #[inline]
 fn put_mixed(cells: &mut [Cell], bytes: &[u8], style: StyleId) -> Run {
@@ -144,19 +180,12 @@ fn put_mixed(cells: &mut [Cell], bytes: &[u8], style: StyleId) -> Run {
         if stops(word) == 0 {
             break;
         }
-        let lead = LEADS[usize::from(eight[0] >> 3)];
-        let four = (word as u32).swap_bytes() >> lead.shift;
-        let sum = (four >> 24 << 18) + (four >> 16 & 0xff) * 0x1000 + (four >> 8 & 0xff) * 0x40;
-        let code = (sum + (four & 0xff)).wrapping_sub(lead.excess);
-        let width = packed_width(code);
-        if four & lead.mask != lead.marks || code < lead.least || width == 0 {
-            break;
-        }
+        let Some((code, len, width)) = decode(word as u32) else { break };
         *cell = Cell::code(code, width, style);
         if width == 2 {
             *next = Cell::right_half(style);
         }
-        run.bytes += usize::from(lead.len);
+        run.bytes += usize::from(len);
         run.columns += usize::from(width);
         run.last = width;
     }

@@ -1,6 +1,7 @@
 //! Cells back into text: the loops every row that leaves the screen goes through.
 //!
-//! The counterpart of `grid::run`, with the same two loops. Whatever is not an ordinary character is left to the caller.
+//! The counterpart of `grid::run`, with the same two loops. Whatever is not an ordinary character is left to the
+//! caller.
 
 use crate::term::cell::Cell;
 use crate::term::style::StyleId;

@@ -123,12 +123,13 @@ fn renew(tables: &mut Tables) {
 /// Writes a page's rows. `scrolled`: rows were written before, so all of them count.
 fn page_rows(screen: &Screen, page: usize, scrolled: bool, writer: &mut Writer) {
     let grid = &screen.pages[page].grid;
+    let mut scratch = Vec::new();
     for y in 0..grid.rows() {
         let continues = grid.wrapped(y) && (y > 0 || scrolled);
         if !continues && (y > 0 || scrolled) {
             writer.next_row();
         }
-        writer.row(grid.used(y), continues, &screen.tables);
+        writer.row(grid.used(y, &mut scratch), continues, &screen.tables);
     }
     if scrolled {
         // Blank rows at the end are needed to push the history off the screen.
@@ -272,7 +273,7 @@ fn ending(screen: &Screen, writer: &mut Writer) {
         let at = if right.is_right_half() { x.saturating_sub(2) } else { x - 1 };
         writer.go(y, at, top);
         writer.again(page.grid.cell(y, at), &screen.tables);
-        if page.grid.used(y).iter().all(|&cell| cell == Cell::BLANK) {
+        if page.grid.used(y, &mut Vec::new()).iter().all(|&cell| cell == Cell::BLANK) {
             // Erasing up to the cursor leaves it behind the last column.
             writer.send("\x1b[1K");
         }

@@ -24,7 +24,7 @@ use super::grid::Grid;
 use super::history::History;
 use super::modes::Modes;
 use super::reflow::LooseRow;
-use super::style::{Color, Style, StyleId, StyleTable};
+use super::style::{self, Color, Style, StyleId};
 use super::tables::Tables;
 use crate::units::Size;
 
@@ -67,6 +67,8 @@ pub struct Screen {
     pub preceding: u8,
     /// Title, icon name and their stacks.
     pub titles: Titles,
+    /// Cells of a row that is text, while they are looked at.
+    scratch: Vec<Cell>,
     /// Colours programs have set: raw, as they spelled them.
     pub palette: Vec<(PaletteKey, String)>,
 }
@@ -79,7 +81,7 @@ impl Screen {
             rows,
             cols,
             pages: [
-                Page::new(rows, cols, Grid::new(rows, cols)),
+                Page::new(rows, cols, Grid::scrolling(rows, cols)),
                 Page::new(rows, cols, Grid::default()),
             ],
             active: MAIN,
@@ -95,6 +97,7 @@ impl Screen {
             modes: Modes::default(),
             preceding: 0,
             titles: Titles::default(),
+            scratch: Vec::new(),
             palette: Vec::new(),
         }
     }
@@ -125,14 +128,15 @@ impl Screen {
     }
 
     fn intern_pen(&mut self) -> (StyleId, StyleId) {
-        let style = self.pen.style();
-        if let Some(ids) = StyleTable::direct_ids(&style) {
+        if let Some(id) = self.pen.direct_id() {
+            let ids = (id, style::erased(id));
             self.pen_ids = Some(ids);
             return ids;
         }
         if self.tables.styles.wants_sweep(2 * self.rows * self.cols) {
             self.sweep();
         }
+        let style = self.pen.style();
         let pen = self.tables.styles.intern(&style);
         let erase = match style.bg {
             Color::Default => 0,
@@ -180,8 +184,10 @@ impl Screen {
             ..Modes::default()
         };
         let (rows, cols) = (self.rows, self.cols);
-        self.pages =
-            [Page::new(rows, cols, Grid::new(rows, cols)), Page::new(rows, cols, Grid::default())];
+        self.pages = [
+            Page::new(rows, cols, Grid::scrolling(rows, cols)),
+            Page::new(rows, cols, Grid::default()),
+        ];
         self.active = MAIN;
         self.history.clear();
         self.above = 0;

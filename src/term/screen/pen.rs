@@ -4,7 +4,7 @@
 //! says whether cells get them. DECSC saves the flag but not what it stands for. We do the same.
 
 use crate::term::link::LinkId;
-use crate::term::style::{Attrs, Color, Style, Underline};
+use crate::term::style::{self, Attrs, Color, Style, StyleId, Underline};
 use crate::term::token::Params;
 
 /// What DECSC saves of the pen.
@@ -56,6 +56,18 @@ impl Pen {
             }
         }
         style
+    }
+
+    /// The number of that style, where it is simple enough to need no table.
+    #[inline]
+    pub fn direct_id(&self) -> Option<StyleId> {
+        let base = &self.base;
+        if base.extended {
+            return style::direct(&self.style());
+        }
+        let underline = if base.underlined { u32::from(Underline::Single.number()) } else { 0 };
+        let looks = style::looks_part(base.attrs, underline);
+        Some(style::of_parts([style::color_part(base.fg)?, style::color_part(base.bg)?, looks]))
     }
 
     /// The style without what only `extended` brings (DECALN).

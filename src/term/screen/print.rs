@@ -4,7 +4,7 @@ use super::Screen;
 use super::charset::Charset;
 use crate::term::cell::{Cell, Content};
 use crate::term::token::printable;
-use crate::term::width::{self, Place};
+use crate::term::width::{Place, place, width};
 
 /// Repetitions of one REP carried out one by one; beyond it whole rows of them are left out, which
 /// shows only in how often the same row scrolls by.
@@ -12,27 +12,47 @@ const REPEATS_MAX: usize = 4096;
 
 impl Screen {
     /// Prints what `bytes` begins with, up to a control, what is not UTF-8, or the end. Returns the bytes taken.
+    #[inline]
     pub fn print(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        if self.charset == Charset::US && !self.modes.insert {
+            let (style, _) = self.ids();
+            at = self.put_run(bytes, style);
+            if at > 0 && bytes.get(at).is_none_or(|&b| b < 0x20) {
+                return at;
+            }
+        }
+        at + self.print_on(&bytes[at..], at == 0)
+    }
+
+    /// The same where a row ended, or something else comes than ordinary characters. At the `start` of a run it may cut
+    /// a wide character.
+    #[inline(never)]
+    fn print_on(&mut self, bytes: &[u8], start: bool) -> usize {
         if printable(bytes).is_none() {
             return 0;
         }
         let (style, _) = self.ids();
         let page = self.page_mut();
         let (x, y) = (page.x, page.y);
-        if x > 0 && page.grid.cell(y, x - 1).width() == 2 {
+        if start && !page.grid.ends_before(y, x) && x > 0 && page.grid.cell(y, x - 1).width() == 2 {
             page.grid.set(y, x - 1, Cell::blank(style));
         }
         let plain = self.charset == Charset::US && !self.modes.insert;
         let mut at = 0;
-        loop {
+        while let Some((c, len)) = printable(&bytes[at..]) {
+            if plain && self.modes.wrap && self.page().x + usize::from(width(c)) > self.cols {
+                // Whatever it is, it begins the next row.
+                self.wrap(style);
+            } else {
+                at += len;
+                // xterm.js drops byte order marks everywhere.
+                if c != '\u{feff}' {
+                    self.put(self.charset.map(c), style);
+                }
+            }
             if plain {
                 at += self.put_run(&bytes[at..], style);
-            }
-            let Some((c, len)) = printable(&bytes[at..]) else { break };
-            at += len;
-            // xterm.js drops byte order marks everywhere.
-            if c != '\u{feff}' {
-                self.put(self.charset.map(c), style);
             }
         }
         let cols = self.cols;
@@ -49,8 +69,8 @@ impl Screen {
     fn put_run(&mut self, bytes: &[u8], style: u32) -> usize {
         let page = self.page_mut();
         let run = page.grid.put_run(page.y, page.x, bytes, style);
-        page.x += run.columns;
         if run.bytes > 0 {
+            page.x += run.columns;
             self.preceding = run.last;
         }
         run.bytes
@@ -58,7 +78,7 @@ impl Screen {
 
     /// Any character.
     fn put(&mut self, c: char, style: u32) {
-        let columns = match width::place(c, self.preceding) {
+        let columns = match place(c, self.preceding) {
             Place::Join => return self.join(c),
             Place::Cell(columns) => columns,
         };
@@ -98,6 +118,7 @@ impl Screen {
             self.sweep();
         }
         let page = &mut self.pages[self.active];
+        page.grid.settle(page.y);
         let Some(left) = page.x.checked_sub(1) else { return };
         let x =
             if page.grid.cell(page.y, left).width() == 0 { left.saturating_sub(1) } else { left };
@@ -130,11 +151,13 @@ impl Screen {
     /// REP: the character before the cursor once more, or `n` times.
     pub(super) fn repeat(&mut self, n: usize) {
         let preceding = usize::from(self.preceding);
-        let page = self.page();
+        let cols = self.cols;
+        let page = self.page_mut();
         let Some(x) = page.x.checked_sub(preceding) else { return };
-        if preceding == 0 || x >= self.cols {
+        if preceding == 0 || x >= cols {
             return;
         }
+        page.grid.settle(page.y);
         let cell = page.grid.cell(page.y, x);
         if cell.content() == Content::Blank {
             return;

@@ -15,8 +15,12 @@ impl Screen {
         let page = &mut self.pages[self.active];
         let (top, bottom) = (page.top, page.bottom);
         if top == 0 && main {
-            let row = page.grid.used(0);
-            self.history.push(row, self.cols, page.grid.wrapped(0), &self.tables);
+            let wrapped = page.grid.wrapped(0);
+            let text = page.grid.text(0);
+            if !text.is_some_and(|text| self.history.push_text(text, self.cols, wrapped)) {
+                let row = page.grid.used(0, &mut self.scratch);
+                self.history.push(row, self.cols, wrapped, &self.tables);
+            }
             if self.above < SCROLLBACK_ROWS {
                 self.above += 1;
                 page.saved.y -= 1;

@@ -18,49 +18,65 @@ const INTERNED: StyleId = 1 << 31;
 const COLOR: StyleId = 0x1ff;
 const BG_SHIFT: u32 = 9;
 const ATTRS_SHIFT: u32 = 18;
-const UNDERLINE_SHIFT: u32 = 28;
+/// Where among the attributes the underline begins.
+const UNDERLINE_BITS: u32 = 10;
 
 /// The number of a style that needs no table.
 #[inline]
-fn direct(style: &Style) -> Option<StyleId> {
-    let color = |color| match color {
-        Color::Default => Some(0),
-        Color::Palette(n) => Some(u32::from(n) + 1),
-        Color::Rgb(..) => None,
-    };
-    let (fg, bg) = (color(style.fg)?, color(style.bg)?);
+pub fn direct(style: &Style) -> Option<StyleId> {
+    let (fg, bg) = (color_part(style.fg)?, color_part(style.bg)?);
     if style.underline_color != Color::Default || style.link != 0 {
         return None;
     }
-    let attrs = u32::from(style.attrs.bits()) << ATTRS_SHIFT;
-    Some(fg | bg << BG_SHIFT | attrs | u32::from(style.underline.number()) << UNDERLINE_SHIFT)
+    Some(of_parts([fg, bg, looks_part(style.attrs, style.underline.number().into())]))
 }
 
-/// The style of such a number.
+/// Attributes and an underline's number as a part.
 #[inline]
-fn of_direct(id: StyleId) -> Style {
-    let color = |field| match field & COLOR {
-        0 => Color::Default,
-        n => Color::Palette((n - 1) as u8),
-    };
-    let underline = match id >> UNDERLINE_SHIFT {
-        0 => Underline::None,
-        n => Underline::from_number(n as u8),
-    };
-    Style {
-        fg: color(id),
-        bg: color(id >> BG_SHIFT),
-        attrs: Attrs::from_bits((id >> ATTRS_SHIFT) as u16),
-        underline,
-        ..Style::DEFAULT
+pub fn looks_part(attrs: Attrs, underline: u32) -> u32 {
+    u32::from(attrs.bits()) | underline << UNDERLINE_BITS
+}
+
+/// A colour as a part of a number; None for RGB.
+#[inline]
+pub fn color_part(color: Color) -> Option<u32> {
+    match color {
+        Color::Default => Some(0),
+        Color::Palette(n) => Some(u32::from(n) + 1),
+        Color::Rgb(..) => None,
     }
 }
 
-/// The palette colour of the text when it is all that tells `to` from `from`.
+/// The style of such a number; None for a place in the table.
 #[inline]
-pub fn only_palette_fg(from: StyleId, to: StyleId) -> Option<u8> {
-    let alike = (from ^ to) & !COLOR == 0 && to & INTERNED == 0;
-    (alike && to & COLOR != 0 && from != to).then(|| ((to & COLOR) - 1) as u8)
+pub fn of_direct(id: StyleId) -> Option<Style> {
+    let color = |part| match part {
+        0 => Color::Default,
+        n => Color::Palette((n - 1) as u8),
+    };
+    let [fg, bg, looks] = parts(id)?;
+    let attrs = Attrs::from_bits(looks as u16);
+    let underline = Underline::from_number((looks >> UNDERLINE_BITS) as u8);
+    Some(Style { fg: color(fg), bg: color(bg), attrs, underline, ..Style::DEFAULT })
+}
+
+/// What a number that needs no table is made of: the text's and the background's palette colour and one, or 0; the
+/// attributes and the underline, as the packed form has them.
+#[inline]
+pub fn parts(id: StyleId) -> Option<[u32; 3]> {
+    (id & INTERNED == 0).then_some([id & COLOR, id >> BG_SHIFT & COLOR, id >> ATTRS_SHIFT])
+}
+
+/// The number of such parts.
+#[inline]
+pub fn of_parts([fg, bg, looks]: [u32; 3]) -> StyleId {
+    fg | bg << BG_SHIFT | looks << ATTRS_SHIFT
+}
+
+/// What erasing with such a style leaves.
+#[inline]
+pub fn erased(id: StyleId) -> StyleId {
+    id & COLOR << BG_SHIFT
 }
 
 /// Interned styles. Bounded: see `STYLES_MAX`.
@@ -77,16 +93,8 @@ impl StyleTable {
     /// The style of an id.
     #[inline]
     pub fn get(&self, id: StyleId) -> Style {
-        match self.place(id) {
-            None => of_direct(id),
-            Some(place) => self.styles.get(place).copied().unwrap_or(Style::DEFAULT),
-        }
-    }
-
-    /// The id of a style that has one without the table, and that of what erasing with it leaves.
-    #[inline]
-    pub fn direct_ids(style: &Style) -> Option<(StyleId, StyleId)> {
-        direct(style).map(|id| (id, id & COLOR << BG_SHIFT))
+        let interned = || self.styles.get((id & !INTERNED) as usize).copied();
+        of_direct(id).or_else(interned).unwrap_or(Style::DEFAULT)
     }
 
     /// The id of a style; when the table is full, that of the default.

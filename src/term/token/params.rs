@@ -1,10 +1,8 @@
 //! The parameters of a control sequence, as xterm.js 6 keeps them: 32 of them and 32 sub-parameters.
 
-use crate::limits::PARAMS_MAX;
+use crate::limits::{PARAMS_MAX, SEQUENCE_BYTES_MAX};
 
-/// Bytes of parameters that `take_plain` reads at most: far below `SEQUENCE_BYTES_MAX`.
-const PLAIN_BYTES_MAX: usize = 128;
-/// Digits of a number that cannot overflow.
+/// Digits of a number that cannot overflow. So many parameters of so many digits are far below `SEQUENCE_BYTES_MAX`.
 const PLAIN_DIGITS_MAX: usize = 9;
 
 /// Parameters and their sub-parameters. There is always a first one, 0 when nothing was given.
@@ -64,11 +62,13 @@ impl Params {
     #[inline]
     pub(super) fn take_plain(&mut self, bytes: &[u8]) -> Option<(usize, u8)> {
         self.reset();
-        let (mut value, mut begin) = (0i32, 0);
-        for (at, &b) in bytes.iter().enumerate().take(PLAIN_BYTES_MAX) {
+        let (mut value, mut begin, mut at) = (0i32, 0, 0);
+        loop {
+            let b = *bytes.get(at)?;
             let digit = b.wrapping_sub(b'0');
             if digit < 10 {
                 value = value.wrapping_mul(10).wrapping_add(i32::from(digit));
+                at += 1;
                 continue;
             }
             if at - begin > PLAIN_DIGITS_MAX {
@@ -80,13 +80,13 @@ impl Params {
                 b';' if this + 1 < PARAMS_MAX => {
                     self.ranges[this + 1] = (0, 0);
                     self.len += 1;
-                    (value, begin) = (0, at + 1);
+                    at += 1;
+                    (value, begin) = (0, at);
                 }
                 0x40..=0x7e => return Some((at, b)),
                 _ => return None,
             }
         }
-        None
     }
 
     fn next(&mut self) {
@@ -168,3 +168,5 @@ impl Params {
         self.values[..self.len()].iter().copied()
     }
 }
+
+const _: () = assert!(PARAMS_MAX * (PLAIN_DIGITS_MAX + 1) < SEQUENCE_BYTES_MAX);

@@ -293,6 +293,19 @@ mod tests {
     }
 
     #[test]
+    fn a_control_before_a_string_comes_before_what_follows_it() {
+        for string in ["\x1b\nPq\x1b\\", "\x1b\n]0;t\x07", "\x1b\n_x\x1b\\"] {
+            let (terminal, _, _) = gated(format!("a{string}b\x1b[mc").as_bytes(), 1);
+            assert_eq!(
+                terminal.row(1).cells().last().map(|cell| cell.text),
+                Some("c"),
+                "{string:?}"
+            );
+            assert_eq!(terminal.row(0).cells().count(), 1, "{string:?}");
+        }
+    }
+
+    #[test]
     fn a_clipboard_write_is_an_event_and_nothing_else() {
         let (_, gate, journal) = gated(b"\x1b]52;c;aGVsbG8=\x07", 3);
         assert_eq!(gate.clipboard, 1);

@@ -29,10 +29,16 @@ pub struct RowText<'a> {
 
 impl Grid {
     /// Writes what `bytes` begins with from cell `x` of row `y` on: as far as the row goes and as long as each
-    /// character takes one or two cells. Stops before whatever asks for more thought. A wide character that is cut at
-    /// either end becomes a blank.
+    /// character takes one or two cells. Stops before whatever asks for more thought. A wide character that is cut on
+    /// the right becomes a blank, and with `start` one on the left as well.
     #[inline]
-    pub fn put_run(&mut self, y: usize, x: usize, bytes: &[u8], style: StyleId) -> Run {
+    pub fn put_run(
+        &mut self,
+        (y, x): (usize, usize),
+        bytes: &[u8],
+        style: StyleId,
+        start: bool,
+    ) -> Run {
         let place = self.place(y);
         let row = self.rows[place];
         if x == usize::from(row.used) && (row.text > 0 || x == 0) {
@@ -42,7 +48,7 @@ impl Grid {
             }
         }
         self.settle_at(place);
-        self.overwrite(place, x, bytes, style)
+        self.overwrite((place, x), bytes, style, start)
     }
 
     /// Appends to a row that is text or blank, if there is room.
@@ -71,16 +77,22 @@ impl Grid {
 
     /// Writes cells.
     #[inline]
-    fn overwrite(&mut self, place: usize, x: usize, bytes: &[u8], style: StyleId) -> Run {
+    fn overwrite(
+        &mut self,
+        (place, x): (usize, usize),
+        bytes: &[u8],
+        style: StyleId,
+        start: bool,
+    ) -> Run {
         let row = &mut self.rows[place];
-        let start = usize::from(row.slot) * self.cols;
-        let cells = self.cells.get_mut(start..start + self.cols);
+        let first = usize::from(row.slot) * self.cols;
+        let cells = self.cells.get_mut(first..first + self.cols);
         let Some((before, cells)) = cells.and_then(|cells| cells.split_at_mut_checked(x)) else {
             return Run::default();
         };
         let run = run::put(cells, bytes, style);
         if run.bytes > 0 {
-            if let Some(left) = before.last_mut().filter(|left| left.width() == 2) {
+            if let Some(left) = before.last_mut().filter(|left| start && left.width() == 2) {
                 *left = Cell::blank(style);
             }
             if let Some(right) = cells.get_mut(run.columns).filter(|right| right.is_right_half()) {
@@ -206,7 +218,7 @@ mod tests {
     /// As the screen does: by runs, and one by one what is left over.
     fn put(grid: &mut Grid, y: usize, mut x: usize, mut bytes: &[u8], style: StyleId) {
         while !bytes.is_empty() && x < COLS {
-            let mut run = grid.put_run(y, x, bytes, style);
+            let mut run = grid.put_run((y, x), bytes, style, true);
             if run.bytes == 0 {
                 let mut two = [Cell::BLANK; 2];
                 let Some(one) = run::put_one(&mut two, bytes, style) else { return };
@@ -265,14 +277,14 @@ mod tests {
     #[test]
     fn a_plain_line_is_text_and_one_looked_at_is_cells() {
         let mut grid = Grid::scrolling(ROWS, COLS);
-        grid.put_run(1, 0, b"plain text", 0);
+        grid.put_run((1, 0), b"plain text", 0, true);
         assert_eq!(grid.text(1).unwrap().bytes, b"plain text");
         grid.settle(1);
         assert!(grid.text(1).is_none());
         assert_eq!(grid.cell(1, 9), Cell::ascii(b't', 0));
         // What needs more room than there is.
         for (x, byte) in (0..COLS).zip(b'a'..) {
-            grid.put_run(2, x, &[byte], 1 + x as StyleId % 2);
+            grid.put_run((2, x), &[byte], 1 + x as StyleId % 2, true);
         }
         assert!(grid.text(2).is_none());
         assert_eq!(grid.cell(2, COLS - 1), Cell::ascii(b'l', 2));

@@ -17,7 +17,7 @@ impl Screen {
         let mut at = 0;
         if self.charset == Charset::US && !self.modes.insert {
             let (style, _) = self.ids();
-            at = self.put_run(bytes, style);
+            at = self.put_run(bytes, style, true);
             if at > 0 && bytes.get(at).is_none_or(|&b| b < 0x20) {
                 return at;
             }
@@ -52,7 +52,7 @@ impl Screen {
                 }
             }
             if plain {
-                at += self.put_run(&bytes[at..], style);
+                at += self.put_run(&bytes[at..], style, false);
             }
         }
         let cols = self.cols;
@@ -66,9 +66,9 @@ impl Screen {
 
     /// As much as goes into the cursor's row without a question, the fast way. Returns the bytes taken.
     #[inline]
-    fn put_run(&mut self, bytes: &[u8], style: u32) -> usize {
+    fn put_run(&mut self, bytes: &[u8], style: u32, start: bool) -> usize {
         let page = self.page_mut();
-        let run = page.grid.put_run(page.y, page.x, bytes, style);
+        let run = page.grid.put_run((page.y, page.x), bytes, style, start);
         if run.bytes > 0 {
             page.x += run.columns;
             self.preceding = run.last;

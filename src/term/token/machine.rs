@@ -437,6 +437,7 @@ impl Machine {
         let len = here - self.start;
         if self.state == State::Osc {
             if len > STRING_HELD_BYTES_MAX as u64 {
+                self.run_deferred(sink);
                 self.open_junk(State::Osc, b"\x1b]x");
             }
         } else if len > SEQUENCE_BYTES_MAX as u64 {

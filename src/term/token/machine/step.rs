@@ -37,8 +37,14 @@ impl Machine {
             }
             b'[' if first => self.state = State::CsiEntry,
             b']' if first => self.state = State::Osc,
-            b'P' if first => self.open_junk(State::DcsEntry, b"\x1bP"),
-            b'X' | b'^' | b'_' if first => self.open_junk(State::Ignored, &[0x1b, b]),
+            b'P' if first => {
+                self.run_deferred(sink);
+                self.open_junk(State::DcsEntry, b"\x1bP");
+            }
+            b'X' | b'^' | b'_' if first => {
+                self.run_deferred(sink);
+                self.open_junk(State::Ignored, &[0x1b, b]);
+            }
             _ => {
                 self.finish(sink);
                 let token = Token::Escape { intermediates: &self.intermediates, last: b };
@@ -144,6 +150,7 @@ impl Machine {
     }
 
     pub(super) fn osc_end(&mut self, end: u64, bell: bool, sink: &mut impl Sink) {
+        self.run_deferred(sink);
         let told = self.junk;
         if told {
             self.tell(end, true, sink);

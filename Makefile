@@ -91,9 +91,10 @@ peers: ## facemux beside tmux, screen, dtach and a bare relay (PEERS_DIR); rewri
 size: ## the binary's size by part, and the memory of each process
 	@scripts/size.sh
 
-static: web ## a static binary that runs in an empty image
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --locked --release --target $(HOST)
+static: web ## a static binary that runs in an empty image, and is run in one
+	@scripts/static.sh
 	@scripts/is-static.sh $(TARGET_DIR)/$(HOST)/release/facemux
+	FACEMUX_STATIC=$(abspath $(TARGET_DIR))/$(HOST)/release/facemux $(CARGO) test --locked --profile ci --test boxed
 
 doc: ## the API documentation, warnings as errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# size.sh: the release binary's size by part, and the memory of each process of a server started for it.
+# size.sh: the release binary's size by part, and the memory of each process of a server started for it; both for the
+# static binary as well, when `make static` has built it.
 #
 # Parts are read from the symbols of the profiling profile, which is the release code with its names kept. Code
 # inlined into another part counts there.
@@ -32,32 +33,42 @@ nm --size-sort --print-size --demangle=rust -t d "$target/profiling/facemux" | a
 		for (part in total) printf "%10d  %4.1f %%  %s\n", total[part], 100 * total[part] / all, part
 	}' | sort -rn | head -n "${ROWS:-40}"
 
-echo "== memory of an idle server, KiB (PSS; memfd pages that nobody maps are counted beside)"
-binary=$(realpath "$target/release/facemux")
-dir=$(mktemp -d)
-chmod 700 "$dir"
-FACEMUX_DIR=$dir "$binary" serve --web 127.0.0.1:0 >"$dir/out" 2>&1 </dev/null &
-keeper=$!
-trap 'kill "$keeper" 2>/dev/null || true; wait "$keeper" 2>/dev/null || true; rm -rf "$dir"' EXIT
-for _ in $(seq 100); do
-	[ ! -S "$dir/sock" ] || break
-	kill -0 "$keeper" 2>/dev/null || break
-	sleep 0.05
+# memory BINARY: a server of its own with both frontends, idle; PSS, so that what processes share is counted once.
+memory() {
+	local binary dir keeper proc pss rss sum=0
+	binary=$(realpath "$1")
+	dir=$(mktemp -d)
+	chmod 700 "$dir"
+	FACEMUX_DIR=$dir "$binary" serve --web 127.0.0.1:0 --ssh 127.0.0.1:0 >"$dir/out" 2>&1 </dev/null &
+	keeper=$!
+	for _ in $(seq 100); do
+		grep -q 'serving SSH' "$dir/out" && break
+		kill -0 "$keeper" 2>/dev/null || break
+		sleep 0.05
+	done
+	if ! grep -q 'serving SSH' "$dir/out"; then
+		echo "the server did not come up:" >&2
+		tail -n 5 "$dir/out" >&2
+		kill "$keeper" 2>/dev/null || true
+		rm -rf "$dir"
+		return 1
+	fi
+	# What follows its coming up is over then.
+	sleep 1
+	for proc in "$keeper" $(pgrep -P "$keeper"); do
+		pss=$(awk '/^Pss:/ {print $2}' "/proc/$proc/smaps_rollup")
+		rss=$(awk '/^Rss:/ {print $2}' "/proc/$proc/smaps_rollup")
+		sum=$((sum + pss))
+		printf '%10d  pid %s: %s (RSS %d)\n' "$pss" "$proc" "$(tr '\0' ' ' <"/proc/$proc/cmdline")" "$rss"
+	done
+	printf '%10d  together\n' "$sum"
+	kill "$keeper"
+	wait "$keeper" || true
+	rm -rf "$dir"
+}
+
+for file in "$target/release/facemux" "$target/$host/release/facemux"; do
+	[ -e "$file" ] || continue
+	echo "== memory of an idle server of $file, KiB (PSS)"
+	memory "$file"
 done
-if [ ! -S "$dir/sock" ]; then
-	echo "the server did not come up:" >&2
-	tail -n 5 "$dir/out" >&2
-	exit 1
-fi
-# The frontends come up just behind the socket.
-sleep 1
-sum=0
-for proc in /proc/[0-9]*; do
-	[ "$(readlink "$proc/exe" 2>/dev/null)" = "$binary" ] || continue
-	tr '\0' '\n' <"$proc/environ" 2>/dev/null | grep -qxF "FACEMUX_DIR=$dir" || continue
-	pss=$(awk '/^Pss:/ {print $2}' "$proc/smaps_rollup")
-	rss=$(awk '/^Rss:/ {print $2}' "$proc/smaps_rollup")
-	sum=$((sum + pss))
-	printf '%10d  pid %s: %s (RSS %d)\n' "$pss" "${proc#/proc/}" "$(tr '\0' ' ' <"$proc/cmdline")" "$rss"
-done
-printf '%10d  together\n' "$sum"

@@ -55,6 +55,8 @@ pub const INPUT_BYTES_MAX: usize = 64 * 1024;
 pub const DAEMON_MEMORY_BYTES: usize = 1 << 20;
 /// Ids made durable at a time: one fsync for this many faces; at most so many are skipped after a crash of all.
 pub const IDS_RESERVED: u64 = 32;
+/// Bytes of memory a face may be limited to at least: a shell starts in it.
+pub const FACE_MEMORY_BYTES_MIN: u64 = 1 << 20;
 /// Bytes of a Unix socket's path, `sun_path` less its NUL (unix(7)).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Clients of the socket at once: one descriptor each; further ones are closed at once.

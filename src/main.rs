@@ -4,7 +4,7 @@
 //! word is a command.
 
 use facemux::config::{Config, ConfigError, USAGE};
-use facemux::sys::process;
+use facemux::sys::{footprint, process};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -54,8 +54,10 @@ fn arm() {
     });
 }
 
-/// A role's name in ps, and with `closed` its memory and descriptors out of reach of others of its user.
+/// For a role: sparing with memory, its name in ps, and with `closed` its memory and descriptors out of reach of
+/// others of its user.
 fn protect(name: &str, closed: bool) {
+    footprint::be_sparing();
     // Neither is worth ending for.
     let _ = process::set_name(name);
     if closed {
@@ -64,6 +66,7 @@ fn protect(name: &str, closed: bool) {
 }
 
 fn serve(words: &[OsString]) -> ExitCode {
+    footprint::be_sparing();
     let config = match Config::load(lexopt::Parser::from_args(words)) {
         Ok(config) => config,
         Err(ConfigError::Help) => {

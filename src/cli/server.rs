@@ -82,8 +82,10 @@ fn start(args: &Args) -> Result<(), Stop> {
     if let Some(dir) = args.dir() {
         command.args(["--dir", dir]);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let failed = |what: String| Stop::failure(UNREACHABLE, format!("start a server: {what}"));
+    // At its end from the start; an image may lack /dev/null.
+    let (nothing, _) = std::io::pipe().map_err(|e| failed(e.to_string()))?;
+    command.stdin(nothing).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut server = command.spawn().map_err(|e| failed(e.to_string()))?;
     let mut word = [0; 1];
     let mut ready = server.stdout.take().ok_or_else(|| failed("no pipe".into()))?;

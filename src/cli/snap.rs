@@ -11,6 +11,7 @@ pub(super) const VERB: Verb = Verb {
     help: "usage: facemux snap ID [--format text|ansi|json|html|svg] [--history N] [-o FILE]
 
 Prints the screen of a face. It changes nothing: not its size, nor its modes, nor its idle clock.
+Of a face that has ended it prints the last screen, as text only.
   --format F    text (default), ansi (rebuilds the screen in a terminal), json, html, svg
   --history N   N lines of history before the screen
   -o FILE       into a file instead of stdout

@@ -40,10 +40,58 @@ pub struct Config {
     pub page_faces: u32,
     /// How log lines look.
     pub log_style: Style,
+    /// What one face may use at most.
+    pub limits: FaceLimits,
+    /// Whether each face gets a control group.
+    pub cgroup: Cgroup,
+    /// Users whose faces run as accounts of their own.
+    pub user_map: Vec<Mapped>,
+    /// Whether daemon, web and ssh give up the rights they do not need.
+    pub sandbox: bool,
     /// Started by `new`: a session of our own, `/` as directory, the log in a file.
     pub background: bool,
     /// Written to and closed when the first daemon is ready.
     pub ready_fd: Option<i32>,
+}
+
+/// What one face may use at most; `None` for no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FaceLimits {
+    /// Bytes of memory.
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u32>,
+    /// Processor time in hundredths of one processor.
+    pub cpu_percent: Option<u32>,
+}
+
+impl FaceLimits {
+    /// Whether there is any.
+    pub fn any(&self) -> bool {
+        *self != FaceLimits::default()
+    }
+}
+
+/// Whether each face gets a control group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cgroup {
+    /// Where limits ask for one, or a group was delegated to us.
+    Auto,
+    /// Wherever one can be made.
+    On,
+    /// Never.
+    Off,
+}
+
+/// A user of ours and the account its faces run as.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mapped {
+    /// The name by which frontends know it.
+    pub user: String,
+    /// The account.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
 }
 
 /// Why there is no configuration: a usage error, exit code 2.
@@ -113,6 +161,14 @@ impl Config {
             authorized_keys: values.list("ssh-authorized-keys"),
             page_faces: values.number("page-faces", 10, 1, 64)?,
             log_style: values.read("log-format", "text", log_style)?,
+            limits: FaceLimits {
+                memory_bytes: values.read("face-memory", "0", bytes)?,
+                pids: Some(values.number("face-pids", 0, 0, 1 << 22)?).filter(|n| *n > 0),
+                cpu_percent: Some(values.number("face-cpu", 0, 0, 100_000)?).filter(|n| *n > 0),
+            },
+            cgroup: values.read("cgroup", "auto", cgroup)?,
+            user_map: user_map(values)?,
+            sandbox: values.read("sandbox", "on", on_or_off)?,
             background,
             ready_fd: values.read_optional("ready-fd", ready_fd)?,
         })
@@ -207,6 +263,73 @@ fn log_style(text: &str) -> Value<Style> {
     }
 }
 
+/// Bytes with an optional K, M, G or T; 0 for no limit.
+fn bytes(text: &str) -> Value<Option<u64>> {
+    let (number, shift) = match text.bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 10),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 20),
+        Some(b'g' | b'G') => (&text[..text.len() - 1], 30),
+        Some(b't' | b'T') => (&text[..text.len() - 1], 40),
+        _ => (text, 0),
+    };
+    let wrong = || format!("{text:?} is no size: write bytes, or 512M, 2G; 0 for no limit");
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let bytes = number.checked_mul(1 << shift).filter(|b| *b < 1 << 60).ok_or_else(wrong)?;
+    match bytes {
+        0 => Ok(None),
+        limits::FACE_MEMORY_BYTES_MIN.. => Ok(Some(bytes)),
+        _ => {
+            let least = limits::FACE_MEMORY_BYTES_MIN;
+            Err(format!("{text}: no program starts in less than {least} bytes"))
+        }
+    }
+}
+
+fn cgroup(text: &str) -> Value<Cgroup> {
+    match text {
+        "auto" => Ok(Cgroup::Auto),
+        "on" => Ok(Cgroup::On),
+        "off" => Ok(Cgroup::Off),
+        _ => Err(format!("{text:?} is none of auto, on, off")),
+    }
+}
+
+/// Each user once, each account once: two users of one account would not be apart.
+fn user_map(values: &Values) -> Result<Vec<Mapped>, ConfigError> {
+    let mut map: Vec<Mapped> = Vec::new();
+    for entry in values.list("user-map") {
+        let mapped = values.check("user-map", mapped(&entry))?;
+        let clash = map.iter().find(|m| m.user == mapped.user || m.uid == mapped.uid);
+        if let Some(other) = clash {
+            let why = format!("{entry}: {}={} is there already", other.user, other.uid);
+            return values.check("user-map", Err(why));
+        }
+        map.push(mapped);
+    }
+    Ok(map)
+}
+
+fn mapped(entry: &str) -> Value<Mapped> {
+    let wrong = || format!("{entry:?}: write USER=UID or USER=UID:GID, in numbers above 0");
+    let (user, ids) = entry.rsplit_once('=').ok_or_else(wrong)?;
+    let (uid, gid) = ids.split_once(':').unwrap_or((ids, ids));
+    let number = |text: &str| text.parse().ok().filter(|n| (1..u32::MAX).contains(n));
+    match (number(uid), number(gid)) {
+        (Some(uid), Some(gid)) if !user.is_empty() => {
+            Ok(Mapped { user: user.to_owned(), uid, gid })
+        }
+        _ => Err(wrong()),
+    }
+}
+
+fn on_or_off(text: &str) -> Value<bool> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{text:?} is neither on nor off")),
+    }
+}
+
 fn size_policy(text: &str) -> Value<SizePolicy> {
     match text {
         "leader" => Ok(SizePolicy::Leader),
@@ -289,6 +412,13 @@ mod tests {
             (vec!["--auth", "proxy-header"], "--auth-from"),
             (vec!["--auth", "proxy-header", "--auth-from", "proxy.local"], "proxy.local"),
             (vec!["--size-policy", "biggest"], "leader"),
+            (vec!["--face-memory", "64"], "less than"),
+            (vec!["--face-memory", "99999999T"], "512M"),
+            (vec!["--cgroup", "maybe"], "auto"),
+            (vec!["--sandbox", "no"], "neither on nor off"),
+            (vec!["--user-map", "alice=0"], "above 0"),
+            (vec!["--user-map", "=7"], "USER=UID"),
+            (vec!["--user-map", "alice=7,bob=7"], "alice=7 is there already"),
             (vec!["--no-such-flag"], "no-such-flag"),
             (vec!["--max-faces"], "--max-faces"),
             (vec!["stray"], "stray"),

@@ -30,13 +30,19 @@ const SETTINGS: &[&str] = &[
     "ssh-authorized-keys",
     "page-faces",
     "log-format",
+    "sandbox",
+    "user-map",
+    "face-memory",
+    "face-pids",
+    "face-cpu",
+    "cgroup",
 ];
 
 /// Flags that `new` and tests use: no variable, not in the file, not in the usage.
 const HIDDEN: &[&str] = &["linger", "ready-fd"];
 
 /// Settings whose flag may be given more than once, and whose values a comma parts.
-const LISTS: &[&str] = &["auth-from", "allow-origin", "ssh-authorized-keys"];
+const LISTS: &[&str] = &["auth-from", "allow-origin", "ssh-authorized-keys", "user-map"];
 
 pub(super) const USAGE: &str = "\
 usage: facemux serve [FLAGS]
@@ -65,6 +71,12 @@ Runs the server in the foreground (fit to be PID 1). SIGTERM or SIGINT drains it
   --ssh-authorized-keys FILE  keys that may come in by SSH (a file, or a directory with a file per user)
   --page-faces N              live connections of one page (default 10)
   --log-format text|json      how log lines look (default text)
+  --user-map USER=UID[:GID]   faces of this user run as that account; may be repeated (needs root)
+  --face-memory SIZE          memory of one face with all its processes: 512M, 2G (default 0: no limit)
+  --face-pids N               processes and threads of one face (default 0: no limit)
+  --face-cpu PERCENT          processor time of one face; 100 is one processor (default 0: no limit)
+  --cgroup auto|on|off        a control group for each face (default auto: with limits, or where delegated)
+  --sandbox on|off            daemon, web and ssh give up the rights they do not need (default on)
 
 Each flag is also a variable (--max-faces: FACEMUX_MAX_FACES) and a key of config.toml (max-faces = 64).
 Durations: 500ms 10s 5m 24h 7d, 0 for never. FACEMUX_LOG sets the log level: error, warn, info, debug, trace.

@@ -15,7 +15,7 @@ mod turn;
 
 use crate::limits::CLIENTS_MAX;
 use crate::mux::{ClientId, Mux, Now};
-use crate::sys::{SysError, clock};
+use crate::sys::{SysError, clock, footprint};
 use crate::units::FaceId;
 use conn::Conns;
 use keeper::KeeperLink;
@@ -105,6 +105,7 @@ impl Daemon {
 
     fn serve(&mut self) -> Result<(), SysError> {
         let mut events = Events::with_capacity(256);
+        footprint::settle();
         loop {
             let timeout = self.timeout();
             match self.poll.poll(&mut events, timeout) {

@@ -15,7 +15,7 @@ use crate::region::Region;
 use crate::sys::ledger::{Kind, Ledger, Record};
 use crate::sys::memory::{Mapping, length};
 use crate::sys::socket::send_vectored;
-use crate::sys::{SysError, log as backend, poll, process};
+use crate::sys::{SysError, log as backend, poll, process, sandbox};
 use crate::units::FaceId;
 use crate::wire::encode;
 use crate::wire::keeper::{Crash, FromKeeper, KeptFace, Start, ToKeeper};
@@ -41,6 +41,12 @@ pub(super) fn start() -> Result<Daemon, SysError> {
         (FromKeeper::Start(start), fds) => (start, fds.into_iter()),
         _ => return Err(protocol("the keeper's first message is not Start")),
     };
+    if start.sandbox {
+        // No socket, no program, no file: it has all it will ever need. Landlock would hide from it whether a face's
+        // program waits at its terminal.
+        sandbox::confine(&sandbox::Needs::default())
+            .map_err(SysError::on("confine", "the daemon"))?;
+    }
     let missing = || protocol("the keeper's Start came without its descriptors");
     let listener = UnixListener::from(fds.next().ok_or_else(missing)?);
     let memory = fds.next().ok_or_else(missing)?;
@@ -102,9 +108,14 @@ impl Daemon {
                     let in_flight = in_flight(start.crash.as_ref(), record.as_ref(), id);
                     // What is parsed again may end this daemon too.
                     self.ptys.ledger.mark_parsing(id, 0);
-                    if let Err(error) = self.take_over(now, kept, fds, in_flight, culprit) {
-                        log::error!("face {id}: {error}");
-                        self.keeper.tell(&ToKeeper::End { id, grace_ms: 0 });
+                    match face_parts(fds)
+                        .and_then(|(master, memory)| self.watch(id, master, memory))
+                    {
+                        Ok(memory) => self.take_over(now, kept, memory, in_flight, culprit),
+                        Err(error) => {
+                            log::error!("face {id}: {error}");
+                            self.mux.handle_lost(now, kept, &error.to_string());
+                        }
                     }
                     self.ptys.ledger.parsed();
                     pass("recovering");
@@ -160,19 +171,23 @@ impl Daemon {
         }
     }
 
+    /// Gives back the memory of a face whose PTY could be watched.
+    fn watch(&mut self, id: FaceId, master: OwnedFd, memory: Memory) -> Result<Memory, SysError> {
+        self.ptys
+            .add(self.poll.registry(), id, master)
+            .map_err(SysError::on("watch", "a face's PTY"))?;
+        Ok(memory)
+    }
+
     fn take_over(
         &mut self,
         now: Now,
         kept: KeptFace,
-        fds: Vec<OwnedFd>,
+        memory: Memory,
         in_flight: InFlight,
         culprit: bool,
-    ) -> Result<(), SysError> {
+    ) {
         let id = kept.id;
-        let (master, memory) = face_parts(fds)?;
-        self.ptys
-            .add(self.poll.registry(), id, master)
-            .map_err(SysError::on("watch", "a face's PTY"))?;
         match in_flight.unnoted(&memory) {
             (0, 0) => {}
             (read, written) => log::info!(
@@ -188,7 +203,6 @@ impl Daemon {
                 log::error!("face {id}: its checkpoint could not be read; its screen begins anew")
             }
         }
-        Ok(())
     }
 }
 

@@ -75,6 +75,8 @@ impl Server {
                 }
             }
             if !preys.is_empty() {
+                let ours = |f: &&Face| preys.iter().any(|p| p.first == f.pid && !p.first_only);
+                self.faces.values().filter(ours).for_each(|f| f.group.kill());
                 ending::kill(&mut preys);
             }
         }
@@ -228,7 +230,8 @@ impl Server {
         let exit = match ending.first {
             Some(Ended::Code(code)) => Exit::Code(code),
             Some(Ended::Signal(signal)) => {
-                Exit::Signal { signal, oom: signal == signals::KILL && self.oom.grew() }
+                let mut counted = || face.group.out_of_memory().unwrap_or_else(|| self.oom.grew());
+                Exit::Signal { signal, oom: signal == signals::KILL && counted() }
             }
             None => return,
         };
@@ -238,6 +241,7 @@ impl Server {
                 face.pid
             );
         }
+        face.group.remove();
         self.left_alone.append(&mut face.adopted);
         face.adopted = BTreeSet::new();
         face.life = Life::Gone { exit, reaped: reaped.clone() };

@@ -1,6 +1,7 @@
 //! A face as the keeper knows it: its first process, its descriptors, and how far it is towards its end.
 
 use super::ending::Ending;
+use super::groups::Group;
 use crate::units::FaceId;
 use crate::wire::keeper::{Exit, KeptFace};
 use std::collections::BTreeSet;
@@ -24,6 +25,8 @@ pub struct Face {
     pub keep_orphans: bool,
     /// Children of ours that descend from it: their parents died.
     pub adopted: BTreeSet<u32>,
+    /// Its control groups.
+    pub group: Group,
     /// How far it is.
     pub life: Life,
 }

@@ -5,10 +5,12 @@
 //! sleeps for ever when nothing is due. Parses no byte of terminal output or of the network: all it reads is
 //! messages of the daemon (`wire::keeper`), signals and /proc.
 
+mod accounts;
 mod children;
 mod drain;
 mod ending;
 mod face;
+mod groups;
 mod ids;
 mod link;
 mod oom;
@@ -18,7 +20,7 @@ mod server;
 mod start;
 
 use crate::config::Config;
-use crate::sys::SysError;
+use crate::sys::{SysError, footprint};
 use drain::Phase;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -78,6 +80,9 @@ fn turn(mut server: Server, held: &Held) -> Result<(), SysError> {
         }
         server.advance(now);
         server.flush(now);
+        if std::mem::take(&mut server.has_started) {
+            footprint::settle();
+        }
     }
     Ok(())
 }

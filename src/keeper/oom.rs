@@ -50,7 +50,8 @@ fn places(groups: &str) -> Vec<PathBuf> {
     found
 }
 
-fn count(file: &Path) -> Option<u64> {
+/// The count in one of these files.
+pub(super) fn count(file: &Path) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     text.lines().find_map(|l| l.strip_prefix("oom_kill ")?.trim().parse().ok())
 }

@@ -79,6 +79,7 @@ impl Server {
             dir: self.config.places.dir.as_ref().map(|d| d.display().to_string()),
             url: self.web.as_ref().map(|f| format!("{}/?face=", self.url(f))),
             accounted: self.daemon.account.is_some(),
+            sandbox: self.config.sandbox,
         };
         let fds = vec![Rc::clone(&self.listener), Rc::clone(&self.ledger)];
         self.tell(&FromKeeper::Start(Box::new(start)), fds);
@@ -117,6 +118,7 @@ impl Server {
             page_faces: self.config.page_faces,
             idle_timeout_ms: self.config.settings.idle_timeout_ms,
             first: frontend.role.starts == 0,
+            sandbox: self.config.sandbox,
         };
         let mut link = Link::new(ours);
         // Before it starts, so that its first read finds them.
@@ -231,6 +233,7 @@ impl Server {
     /// The first daemon is ready: whoever waits for us is told.
     pub(super) fn handle_ready(&mut self) {
         log::info!("the daemon (pid {}) is ready", self.daemon.role.pid.unwrap_or(0));
+        self.has_started = true;
         let Some(fd) = self.ready.take() else { return };
         let address =
             |f: &Option<Frontend>| f.as_ref().map_or("off".to_owned(), |f| f.address.to_string());

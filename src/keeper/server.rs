@@ -3,9 +3,11 @@
 //! Owns the faces' descriptors, the listeners and the certificates. Every message of the daemon is acted on when it
 //! is read, also when the daemon is dead by then: what the keeper was told stands.
 
+use super::accounts::Accounts;
 use super::drain::Phase;
 use super::ending::Ending;
 use super::face::{Face, Life};
+use super::groups::Groups;
 use super::ids::Ids;
 use super::link::{Link, Sent};
 use super::oom::OomCount;
@@ -49,7 +51,11 @@ pub struct Server {
     pub(super) ssh: Option<Frontend>,
     pub(super) phase: Phase,
     pub(super) oom: OomCount,
+    pub(super) accounts: Accounts,
+    pub(super) groups: Groups,
     pub(super) ready: Option<OwnedFd>,
+    /// A daemon has just become ready: what its start took is not needed any more.
+    pub(super) has_started: bool,
     /// A child died or came since the last look at all processes.
     pub(super) look_wanted: bool,
     /// The rest after the last one ends then.
@@ -131,7 +137,10 @@ impl Server {
             ssh,
             phase: Phase::Running,
             oom: OomCount::find(),
+            accounts: Accounts::default(),
+            groups: Groups::default(),
             ready,
+            has_started: false,
             look_wanted: false,
             look_not_before: now,
             send_at: None,
@@ -233,7 +242,7 @@ impl Server {
         }
     }
 
-    fn spawn(&self, spawn: Spawn) -> Result<Face, SysError> {
+    fn spawn(&self, mut spawn: Spawn) -> Result<Face, SysError> {
         let refuse = |what: &'static str, subject: String, errno| {
             Err(SysError::on(what, subject)(io::Error::from_raw_os_error(errno)))
         };
@@ -243,6 +252,9 @@ impl Server {
         if self.faces.len() >= FACES_MAX as usize {
             return refuse("start more faces than", FACES_MAX.to_string(), process::EAGAIN);
         }
+        let user = self.accounts.settle(&mut spawn).map_err(|why| {
+            SysError::on("start a face for", why)(io::Error::from_raw_os_error(process::EPERM))
+        })?;
         let memory_bytes = usize::try_from(spawn.memory_bytes).unwrap_or(usize::MAX);
         let memory = memory::create_memfd(&format!("facemux-face-{}", spawn.id), memory_bytes)?;
         let size = WindowSize { rows: spawn.size.rows(), cols: spawn.size.cols(), pixels: (0, 0) };
@@ -250,15 +262,23 @@ impl Server {
         if std::fs::metadata(&spawn.cwd).map_or(true, |m| !m.is_dir()) {
             log::warn!("face {} starts in /: {:?} cannot be entered", spawn.id, spawn.cwd);
         }
+        let group = self.groups.make(spawn.id).map_err(SysError::on("make", "a control group"))?;
+        let doors = group.doors().map_err(SysError::on("open", "a control group"))?;
         let program = Program {
             argv: &spawn.argv,
             arg0: spawn.arg0.as_deref(),
             env: &spawn.env,
             cwd: &spawn.cwd,
             descriptors: self.descriptors,
+            user,
+            groups: &doors,
+            limits: self.groups.fallback(user.is_some()),
         };
         let name = spawn.argv.first().map_or("", String::as_str);
-        let pid = spawn::on_terminal(&program, pty.slave).map_err(SysError::on("start", name))?;
+        let pid = spawn::on_terminal(&program, pty.slave).map_err(|e| {
+            group.remove();
+            SysError::on("start", name)(e)
+        })?;
         Ok(Face {
             id: spawn.id,
             pid,
@@ -267,6 +287,7 @@ impl Server {
             meta: spawn.meta,
             keep_orphans: spawn.keep_orphans,
             adopted: BTreeSet::new(),
+            group,
             life: Life::Running,
         })
     }

@@ -2,15 +2,19 @@
 //!
 //! Everything that can be refused is refused here, with a sentence, before anything was changed.
 
+use super::accounts::Accounts;
+use super::groups::Groups;
 use super::ids::Ids;
 use super::server::{Frontend, Server};
 use crate::config::{Config, PlaceError, Places};
 use crate::sys::lock::{Lock, LockError};
 use crate::sys::log::{Sink, Style};
+use crate::sys::sandbox::Support;
 use crate::sys::signals::{self, Signals};
 use crate::sys::socket::{self, ListenError};
 use crate::sys::{SysError, lock, process};
 use std::fs::{self, OpenOptions};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -47,6 +51,12 @@ pub enum StartError {
         /// What it is for and how it comes to be there.
         why: &'static str,
     },
+    /// Faces cannot run as the accounts asked for.
+    #[error("--user-map: {why}")]
+    UserMap {
+        /// What stands in the way and what would be right.
+        why: String,
+    },
     /// The system refused.
     #[error(transparent)]
     Sys(#[from] SysError),
@@ -66,6 +76,7 @@ pub struct Held {
 /// `StartError`, each a sentence.
 pub fn start(config: Config) -> Result<(Server, Held), StartError> {
     look_for_mounts()?;
+    let accounts = Accounts::new(config.user_map.clone())?;
     socket::check_path(&config.places.socket)?;
     config.places.prepare()?;
     // The locks are descriptors 3 and up, and stay: see `spawn::role`.
@@ -86,11 +97,16 @@ pub fn start(config: Config) -> Result<(Server, Held), StartError> {
     crate::sys::log::start("keeper", config.log_style, Sink::Stderr);
     process::become_subreaper().map_err(SysError::on("become", "subreaper"))?;
     process::set_dumpable(false).map_err(SysError::on("protect", "the keeper's memory"))?;
+    if let (true, Some(lack)) = (config.sandbox, Support::find().lack()) {
+        log::warn!("{lack}");
+    }
     let now = Instant::now();
     let web = config.web.and_then(|a| open_frontend("web", a, cfg!(feature = "web"), now));
     let ssh = config.ssh.and_then(|a| open_frontend("ssh", a, cfg!(feature = "ssh"), now));
     let ids = Ids::open(&config.places.state);
-    let server = Server::new(config, listener, descriptors, ids, web, ssh, ready, now)?;
+    let groups = Groups::find(config.limits, config.cgroup);
+    let mut server = Server::new(config, listener, descriptors, ids, web, ssh, ready, now)?;
+    (server.accounts, server.groups) = (accounts, groups);
     Ok((server, Held { signals, _locks: locks }))
 }
 
@@ -98,12 +114,9 @@ pub fn start(config: Config) -> Result<(Server, Held), StartError> {
 fn look_for_mounts() -> Result<(), StartError> {
     let needed = [
         ("/proc/self/stat", "/proc", "processes are found and counted by it; mount proc on /proc"),
-        (
-            "/dev/ptmx",
-            "/dev/ptmx",
-            "terminals are made by it; mount devpts on /dev/pts and link /dev/ptmx to pts/ptmx",
-        ),
-        ("/dev/pts", "/dev/pts", "terminals are made there; mount devpts on it"),
+        // Every devpts has this one.
+        ("/dev/pts/ptmx", "/dev/pts", "terminals are made there; mount devpts on it"),
+        ("/dev/ptmx", "/dev/ptmx", "terminals are made by it; link it to pts/ptmx"),
     ];
     for (probe, path, why) in needed {
         if !Path::new(probe).exists() {
@@ -137,10 +150,14 @@ fn go_to_background(places: &Places) -> Result<(), SysError> {
     }
     let log = OpenOptions::new().append(true).create(true).mode(0o600).open(&places.log);
     let log = log.map_err(SysError::on("open", name()))?;
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null");
-    let null = null.map_err(SysError::on("open", "/dev/null"))?;
-    process::redirect_stream(0, &null)?;
-    process::redirect_stream(1, &null)?;
+    // Pipes without another end where the image has no /dev/null.
+    let (nothing, _) = io::pipe().map_err(SysError::on("make", "a pipe"))?;
+    let (_, nowhere) = io::pipe().map_err(SysError::on("make", "a pipe"))?;
+    process::redirect_stream(0, &nothing)?;
+    match OpenOptions::new().write(true).open("/dev/null") {
+        Ok(null) => process::redirect_stream(1, &null)?,
+        Err(_) => process::redirect_stream(1, &nowhere)?,
+    }
     process::redirect_stream(2, &log)
 }
 

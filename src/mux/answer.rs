@@ -30,7 +30,12 @@ impl Mux {
         format: Format,
         history: u32,
     ) -> Answer {
-        let id = self.living(client, target)?;
+        let id = match self.living(client, target) {
+            Err(Refusal::Gone { .. }) if format == Format::Text => {
+                return Ok(Some(self.last_screen(client, target)));
+            }
+            found => found?,
+        };
         let rows = history.min(HISTORY_ROWS_MAX) as usize;
         let Some(living) = self.faces.get(&id) else {
             return Err(Refusal::NoSuchFace(id.to_string()));
@@ -48,10 +53,27 @@ impl Mux {
             Format::Html => document(terminal, render::Format::Html, rows)?,
             Format::Svg => document(terminal, render::Format::Svg, rows)?,
         };
+        self.send_pieces(client, &bytes);
+        Ok(Some(Reply::Snapshot { offset }))
+    }
+
+    fn send_pieces(&mut self, client: ClientId, bytes: &[u8]) {
         for piece in bytes.chunks(SNAPSHOT_PIECE_BYTES) {
             self.send(client, Message::Bytes(piece.to_vec()));
         }
-        Ok(Some(Reply::Snapshot { offset }))
+    }
+
+    /// What an ended face showed last, as its certificate has it.
+    fn last_screen(&mut self, client: ClientId, target: &str) -> Reply {
+        let Some(ended) = self.ended(client, target) else {
+            return Reply::Refused(Refusal::NoSuchFace(target.to_string()));
+        };
+        let (mut screen, offset) = (ended.screen.clone(), ended.info.offset);
+        if !screen.is_empty() {
+            screen.push('\n');
+        }
+        self.send_pieces(client, screen.as_bytes());
+        Reply::Snapshot { offset }
     }
 
     pub(super) fn rename(

@@ -176,6 +176,7 @@ impl Mux {
             size: new.size,
             memory_bytes: total_bytes(self.settings.journal_bytes as usize) as u64,
             keep_orphans: new.keep_orphans,
+            user: meta.user.clone(),
             meta: meta.to_bytes(),
         };
         self.starting.insert(id, Starting { client, meta });

@@ -77,7 +77,9 @@ impl Mux {
 
     /// The keeper says a face's first process is gone, and all that descended from it.
     pub fn handle_exited(&mut self, now: Now, id: FaceId, exit: Exit, reaped: Vec<(u32, String)>) {
-        let Some(living) = self.faces.get_mut(&id) else { return };
+        let Some(living) = self.faces.get_mut(&id) else {
+            return self.finish_lost(now, id, exit, reaped);
+        };
         living.exit = Some((exit, reaped));
         if living.hung_up {
             self.finish(now, id);
@@ -118,6 +120,19 @@ impl Mux {
         }
         self.timers.set(now.mono + last_look, Timer::Over(id));
         self.bury_if_alone(id);
+        self.arm_linger(now);
+    }
+
+    /// The end of a face that was never taken over.
+    fn finish_lost(&mut self, now: Now, id: FaceId, exit: Exit, reaped: Vec<(u32, String)>) {
+        if let Some((meta, reason)) = self.lost.remove(&id) {
+            let ending = Ending { cause: EndCause::JournalDropped, reason, by: None };
+            let mut info = super::info::blank(id, &meta);
+            info.state = FaceState::Ended;
+            info.end = Some(report(exit, reaped, Some(ending), now.wall_ms));
+            self.keep_certificate(now, Ended { info, screen: String::new() });
+        }
+        self.tell_keeper(ToKeeper::Release { id });
         self.arm_linger(now);
     }
 

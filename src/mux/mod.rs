@@ -69,6 +69,8 @@ pub struct Mux {
     faces: BTreeMap<FaceId, Living>,
     starting: BTreeMap<FaceId, create::Starting>,
     ended: BTreeMap<FaceId, Ended>,
+    /// Faces whose memory could not be taken over, until the keeper has ended them; and why.
+    lost: BTreeMap<FaceId, (meta::Meta, String)>,
     clients: BTreeMap<ClientId, Client>,
     effects: VecDeque<Effect>,
     timers: Timers,
@@ -116,6 +118,7 @@ impl Mux {
             faces: BTreeMap::new(),
             starting: BTreeMap::new(),
             ended: BTreeMap::new(),
+            lost: BTreeMap::new(),
             clients: BTreeMap::new(),
             effects: VecDeque::new(),
             timers: Timers::default(),

@@ -87,6 +87,18 @@ impl Mux {
         recovered
     }
 
+    /// A face that cannot be taken over: it is ended, and its certificate says why.
+    pub fn handle_lost(&mut self, now: Now, kept: KeptFace, why: &str) {
+        let id = kept.id;
+        let meta = Meta::from_bytes(&kept.meta).unwrap_or_else(|_| unknown(Size::DEFAULT, now));
+        self.next_id = self.next_id.max(id.0 + 1);
+        self.lost.insert(id, (meta, format!("its journal could not be taken over: {why}")));
+        match kept.exited {
+            Some((exit, reaped)) => self.handle_exited(now, id, exit, reaped),
+            None => self.tell_keeper(ToKeeper::End { id, grace_ms: 0 }),
+        }
+    }
+
     /// Every face was taken over and has been served for a while: what they printed kills nobody.
     pub(super) fn forgive_crashes(&mut self) {
         for living in self.faces.values_mut() {

@@ -13,6 +13,7 @@
 pub mod clock;
 pub mod disk;
 mod error;
+pub mod footprint;
 pub mod ledger;
 pub mod lock;
 pub mod log;
@@ -21,6 +22,7 @@ pub mod poll;
 pub mod process;
 pub mod procfs;
 pub mod pty;
+pub mod sandbox;
 pub mod signals;
 pub mod socket;
 pub mod spawn;

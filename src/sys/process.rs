@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// What the keeper answers for an id that is taken.
 pub const EEXIST: i32 = libc::EEXIST;
+/// What the keeper answers to whom it may not serve.
+pub const EPERM: i32 = libc::EPERM;
 /// What the keeper answers when there is no room.
 pub const EAGAIN: i32 = libc::EAGAIN;
 
@@ -125,6 +127,19 @@ pub fn user() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
+/// Whether we may start programs as other users, give them their terminals, and signal them: capabilities(7).
+pub fn may_change_user() -> bool {
+    const NEEDED: u64 = 1 << CHOWN | 1 << KILL | 1 << SETGID | 1 << SETUID;
+    const CHOWN: u32 = 0;
+    const KILL: u32 = 5;
+    const SETGID: u32 = 6;
+    const SETUID: u32 = 7;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let held = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let held = held.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    held.is_some_and(|held| held & NEEDED == NEEDED)
+}
+
 /// Our session.
 pub fn session() -> u32 {
     nix::unistd::getsid(None).map_or(0, |s| s.as_raw().cast_unsigned())
@@ -153,6 +168,14 @@ pub fn become_subreaper() -> io::Result<()> {
 /// prctl(2)'s.
 pub fn set_dumpable(on: bool) -> io::Result<()> {
     prctl(libc::PR_SET_DUMPABLE, libc::c_ulong::from(on))
+}
+
+/// Programs that this process starts gain no rights by being started, for good.
+///
+/// # Errors
+/// prctl(2)'s.
+pub fn forbid_new_privileges() -> io::Result<()> {
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1)
 }
 
 /// The signal we get when our parent dies; 0 for none.

@@ -151,6 +151,13 @@ pub fn environment_value(pid: u32, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(found).into_owned())
 }
 
+/// Whether a process's system calls are filtered (seccomp(2)); `None` when it is gone or nobody says.
+pub fn is_filtered(pid: u32) -> Option<bool> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mode = status.lines().find_map(|line| line.strip_prefix("Seccomp:"))?;
+    Some(mode.trim() == "2")
+}
+
 /// Where a process stands: its working directory.
 pub fn working_directory(pid: u32) -> Option<std::path::PathBuf> {
     fs::read_link(format!("/proc/{pid}/cwd")).ok()

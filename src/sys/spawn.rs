@@ -10,7 +10,7 @@ use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 /// A face's program, ready to start.
 #[derive(Debug)]
@@ -25,6 +25,30 @@ pub struct Program<'a> {
     pub cwd: &'a str,
     /// The limit of open files the program gets.
     pub descriptors: DescriptorLimit,
+    /// The user it runs as, when that is not ours.
+    pub user: Option<Identity>,
+    /// `cgroup.procs` of the control groups it is to be in.
+    pub groups: &'a [OwnedFd],
+    /// Limits of the program itself, where there are no control groups.
+    pub limits: ProgramLimits,
+}
+
+/// A user and its group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The user.
+    pub uid: u32,
+    /// Its only group.
+    pub gid: u32,
+}
+
+/// setrlimit(2) for one program; `None` leaves it as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ProgramLimits {
+    /// Bytes of data of each process.
+    pub data_bytes: Option<u64>,
+    /// Processes of its user.
+    pub processes: Option<u64>,
 }
 
 /// Starts a program as leader of its own session, on `terminal`, and as subreaper: its orphans stay under it.
@@ -35,24 +59,34 @@ pub struct Program<'a> {
 pub fn on_terminal(program: &Program<'_>, terminal: OwnedFd) -> io::Result<u32> {
     let (command, arguments) = program.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let cwd = CString::new(program.cwd)?;
-    let limit =
-        libc::rlimit { rlim_cur: program.descriptors.soft, rlim_max: program.descriptors.hard };
+    let limits = limits(program);
+    let groups: Vec<RawFd> = program.groups.iter().map(AsRawFd::as_raw_fd).collect();
+    let user = program.user;
+    if let Some(user) = user {
+        nix::unistd::fchown(&terminal, Some(user.uid.into()), None)?;
+    }
     let mut child = Command::new(command);
     child.args(arguments).arg0(program.arg0.unwrap_or(command)).env_clear();
     child.envs(program.env.iter().map(|(k, v)| (k, v)));
     child.stdin(terminal.try_clone()?).stdout(terminal.try_clone()?).stderr(terminal);
     let prepare = move || {
-        // SAFETY: chdir reads a C string that was prepared before the fork.
-        if unsafe { libc::chdir(cwd.as_ptr()) } < 0 {
-            // SAFETY: as above.
-            checked(unsafe { libc::chdir(c"/".as_ptr()) })?;
-        }
+        enter(&groups)?;
         // SAFETY: prctl, setsid, ioctl and setrlimit are plain system calls; fd 0 is the terminal.
         unsafe {
             checked(libc::setsid())?;
             checked(libc::ioctl(0, libc::TIOCSCTTY, 0))?;
             checked(libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))?;
-            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+            for (resource, limit) in limits.iter().flatten() {
+                libc::setrlimit(*resource, &raw const *limit);
+            }
+        }
+        if let Some(user) = user {
+            become_user(user)?;
+        }
+        // SAFETY: chdir reads a C string that was prepared before the fork.
+        if unsafe { libc::chdir(cwd.as_ptr()) } < 0 {
+            // SAFETY: as above.
+            checked(unsafe { libc::chdir(c"/".as_ptr()) })?;
         }
         clean_child();
         Ok(())
@@ -61,6 +95,40 @@ pub fn on_terminal(program: &Program<'_>, terminal: OwnedFd) -> io::Result<u32> 
     unsafe { child.pre_exec(prepare) };
     // The child is not waited for here: the keeper reaps by pid.
     child.spawn().map(|c| c.id())
+}
+
+/// What setrlimit(2) is to be told in the child. A limit that is above the hard one is refused and changes nothing.
+fn limits(program: &Program<'_>) -> [Option<(libc::__rlimit_resource_t, libc::rlimit)>; 3] {
+    let open = program.descriptors;
+    let both = |most: u64| libc::rlimit { rlim_cur: most, rlim_max: most };
+    [
+        Some((libc::RLIMIT_NOFILE, libc::rlimit { rlim_cur: open.soft, rlim_max: open.hard })),
+        program.limits.data_bytes.map(|bytes| (libc::RLIMIT_DATA, both(bytes))),
+        program.limits.processes.map(|count| (libc::RLIMIT_NPROC, both(count))),
+    ]
+}
+
+/// In the child: moves itself into these control groups, so that nothing it starts is ever outside.
+fn enter(groups: &[RawFd]) -> io::Result<()> {
+    for group in groups {
+        // SAFETY: write reads one byte of a constant. Zero stands for the writer (cgroups(7)).
+        let written = unsafe { libc::write(*group, c"0".as_ptr().cast(), 1) };
+        checked(written as libc::c_int)?;
+    }
+    Ok(())
+}
+
+/// In the child: another user for good, with one group and no others.
+fn become_user(user: Identity) -> io::Result<()> {
+    // SAFETY: plain system calls, made directly: the C library's would signal threads, of which a fork has none.
+    unsafe {
+        let none = std::ptr::null::<libc::gid_t>();
+        checked(libc::syscall(libc::SYS_setgroups, 0, none) as libc::c_int)?;
+        let (uid, gid) = (user.uid, user.gid);
+        checked(libc::syscall(libc::SYS_setresgid, gid, gid, gid) as libc::c_int)?;
+        checked(libc::syscall(libc::SYS_setresuid, uid, uid, uid) as libc::c_int)?;
+    }
+    Ok(())
 }
 
 /// Starts this very program in another role, with these descriptors at 3, 4, ...; it gets SIGKILL when we die.
@@ -76,7 +144,9 @@ pub fn role<S: AsRef<OsStr>>(
     fds: Vec<OwnedFd>,
 ) -> io::Result<Child> {
     let mut child = Command::new(program);
-    child.arg0(name).args(arguments).stdin(Stdio::null());
+    // What has no other end is at its end: an image may lack /dev/null.
+    let (nothing, _) = io::pipe()?;
+    child.arg0(name).args(arguments).stdin(nothing);
     let places_end = 3 + fds.len() as RawFd;
     let occupied = occupy(&fds, places_end)?;
     let numbers: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();

@@ -112,8 +112,8 @@ impl Termios {
         }
         bytes.push(raw.c_line);
         bytes.extend_from_slice(&raw.c_cc);
-        bytes.extend_from_slice(&self.speed(true).to_le_bytes());
-        bytes.extend_from_slice(&self.speed(false).to_le_bytes());
+        bytes.extend_from_slice(&raw.c_ispeed.to_le_bytes());
+        bytes.extend_from_slice(&raw.c_ospeed.to_le_bytes());
         bytes
     }
 
@@ -129,24 +129,8 @@ impl Termios {
         (raw.c_cflag, raw.c_lflag) = (word(8)?, word(12)?);
         raw.c_line = bytes[16];
         raw.c_cc.copy_from_slice(&bytes[17..17 + libc::NCCS]);
-        let (input, output) = (word(17 + libc::NCCS)?, word(21 + libc::NCCS)?);
-        // SAFETY: these change the termios given; an unknown speed is refused and changes nothing.
-        unsafe {
-            libc::cfsetispeed(&raw mut raw, input);
-            libc::cfsetospeed(&raw mut raw, output);
-        }
+        (raw.c_ispeed, raw.c_ospeed) = (word(17 + libc::NCCS)?, word(21 + libc::NCCS)?);
         Some(Termios(raw))
-    }
-
-    fn speed(&self, input: bool) -> u32 {
-        // SAFETY: these read the termios given.
-        unsafe {
-            if input {
-                libc::cfgetispeed(&raw const self.0)
-            } else {
-                libc::cfgetospeed(&raw const self.0)
-            }
-        }
     }
 }
 

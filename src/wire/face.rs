@@ -87,6 +87,8 @@ pub enum EndCause {
     EvictedLimit,
     /// The server drained.
     Drained,
+    /// Its journal and screen could not be taken over from a daemon that died.
+    JournalDropped,
 }
 
 /// A face's death certificate.

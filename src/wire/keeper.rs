@@ -77,6 +77,8 @@ pub struct Start {
     pub url: Option<String>,
     /// The keeper can read what this daemon's calls return (`Crash`): else output is read in packets.
     pub accounted: bool,
+    /// Whether it is to give up the rights it does not need.
+    pub sandbox: bool,
 }
 
 /// The last I/O of a daemon that died, resolved from its accounting by the keeper.
@@ -221,6 +223,8 @@ pub struct Spawn {
     pub memory_bytes: u64,
     /// Keep what outlives its first process.
     pub keep_orphans: bool,
+    /// Whose it is: where users have accounts of their own, it runs as that one.
+    pub user: Option<String>,
     /// Given back in `KeptFace`.
     pub meta: Vec<u8>,
 }
@@ -254,6 +258,8 @@ pub struct FrontendStart {
     pub idle_timeout_ms: u64,
     /// The first of its kind since the server began: a later one takes the place of one that died.
     pub first: bool,
+    /// Whether it is to give up the rights it does not need.
+    pub sandbox: bool,
 }
 
 /// How the web frontend knows who is asking.

@@ -5,7 +5,7 @@
 use super::{PATIENCE, eventually};
 use facemux::sys::poll::{self, Watched};
 use facemux::sys::process::{self, Ended};
-use facemux::sys::spawn::{self, Program};
+use facemux::sys::spawn::{self, Program, ProgramLimits};
 use facemux::sys::tty::{self, Termios, WindowSize};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -38,7 +38,16 @@ impl Terminal {
         let before = Termios::of(&slave).unwrap();
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
         let descriptors = process::raise_descriptor_limit().unwrap();
-        let program = Program { argv: &argv, arg0: None, env, cwd: "/", descriptors };
+        let program = Program {
+            argv: &argv,
+            arg0: None,
+            env,
+            cwd: "/",
+            descriptors,
+            user: None,
+            groups: &[],
+            limits: ProgramLimits::default(),
+        };
         let pid = spawn::on_terminal(&program, pty.slave).unwrap();
         let n = |number| NonZero::new(number).unwrap();
         let screen = vt100::Parser::new(n(size.0), n(size.1), 10_000);

@@ -310,6 +310,7 @@ pub fn spawn(id: u64, argv: &[&str]) -> Spawn {
         size: Size::DEFAULT,
         memory_bytes: 65536,
         keep_orphans: false,
+        user: None,
         meta: format!("meta {id}").into_bytes(),
     }
 }

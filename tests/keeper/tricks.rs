@@ -43,4 +43,27 @@ pub const TRICKS: &[(&str, &str)] = &[
     ("another name", "bash -c 'exec -a innocent sleep MARK' &"),
     ("other directory and mask", "(cd /tmp; umask 0; exec setsid sleep MARK) &"),
     ("waiting on a pipe of its own", "sh -c 'sleep MARK | cat' &"),
+    ("vfork by way of system(3)", "awk 'BEGIN { system(\"setsid sleep MARK &\") }'"),
+    (
+        "collects its own orphans",
+        "perl -e 'fork and exit; syscall(157, 36, 1, 0, 0, 0); setpgrp; fork or (fork and exit); sleep MARK'",
+    ),
+    (
+        "on a terminal of its own",
+        "script -q -c 'sleep MARK' /dev/null </dev/null >/dev/null 2>&1 &",
+    ),
+    ("named like the kernel's", "perl -e 'fork and exit; $0 = \"[kworker/0:MARK]\"; sleep MARK'"),
+    ("a descriptor of the terminal kept", "exec 9<>/dev/tty; setsid sleep MARK 9<&9 & exec 9<&-"),
+    (
+        "many groups at once",
+        "perl -e '$SIG{HUP} = \"IGNORE\"; for (1..40) { fork or (setpgrp, sleep MARK) }'",
+    ),
+    (
+        "in a PID namespace of its own, where it may",
+        "if [ $(id -u) = 0 ]; then unshare --pid --fork setsid sleep MARK & else setsid sleep MARK & fi",
+    ),
+    (
+        "in another root, where it may",
+        "if [ $(id -u) = 0 ]; then chroot / setsid sleep MARK & else setsid sleep MARK & fi",
+    ),
 ];

@@ -4,8 +4,9 @@ use super::Check;
 use crate::config::Places;
 use crate::limits::{FACES, SOCKET_PATH_BYTES_MAX};
 use crate::sys::ledger::AccountFile;
+use crate::sys::sandbox::Support;
 use crate::sys::tty::WindowSize;
-use crate::sys::{clock, disk, pty};
+use crate::sys::{clock, disk, procfs, pty};
 use std::fs;
 use std::path::Path;
 
@@ -42,6 +43,7 @@ pub(super) fn system(places: &Places, daemon: Option<u32>) -> Vec<Check> {
         accounting(daemon),
         ptys(),
         descriptors(),
+        sandbox(daemon),
         logind(),
         locale(),
         terminal(),
@@ -120,6 +122,23 @@ fn descriptors() -> Check {
         ),
         _ => Check::ok(NAME, detail),
     }
+}
+
+/// What keeps daemon, web and ssh from doing more than they need.
+fn sandbox(daemon: Option<u32>) -> Check {
+    const NAME: &str = "sandbox";
+    let support = Support::find();
+    if let Some(lack) = support.lack() {
+        return Check::warn(NAME, lack);
+    }
+    if daemon.is_some_and(|pid| procfs::is_filtered(pid) == Some(false)) {
+        return Check::warn(
+            NAME,
+            "switched off: daemon, web and ssh may do whatever their user may",
+        );
+    }
+    let version = support.landlock.map_or(String::new(), |v| format!(" (version {v})"));
+    Check::ok(NAME, format!("seccomp and landlock{version}"))
 }
 
 /// systemd-logind can be told to kill everything of a user who logs out, faces too.

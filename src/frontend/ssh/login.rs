@@ -1,6 +1,7 @@
 //! What a login gives a new face: the environment and directory of a login shell.
 
 use std::fs;
+use std::sync::OnceLock;
 
 /// Where programs are when nobody says so.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -30,7 +31,13 @@ pub struct Account {
 
 impl Account {
     /// Our own, from /etc/passwd; no name service is asked (passwd(5)).
+    /// Looked up once: later the file may be out of this process's reach.
     pub fn own() -> Account {
+        static OWN: OnceLock<Account> = OnceLock::new();
+        OWN.get_or_init(Account::look_up).clone()
+    }
+
+    fn look_up() -> Account {
         let uid = crate::sys::process::user();
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         Account::find(&passwd, uid).unwrap_or_else(|| Account {

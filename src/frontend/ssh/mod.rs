@@ -22,7 +22,8 @@ mod verb;
 mod view;
 
 use crate::limits::{FRAME_BYTES_MAX, SSH_LOGIN_SECONDS};
-use crate::sys::{self, process};
+use crate::sys::sandbox::{self, Needs, Reach};
+use crate::sys::{self, footprint, process};
 use crate::wire::{self, keeper::FrontendStart};
 use door::{Answer, Door, Knock};
 use guest::Guest;
@@ -118,13 +119,35 @@ pub fn run() -> Result<(), SshError> {
             if start.log_json { sys::log::Style::Json } else { sys::log::Style::Text },
             sys::log::Sink::Stderr,
         );
+        if start.sandbox {
+            // Read now: it may be out of reach later.
+            login::Account::own();
+            sandbox::confine(&needs(&start))?;
+        }
         let house = Arc::new(open(&start)?);
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         log::info!("serving SSH at {}, {} keys", start.address, house.keys().count());
+        footprint::settle();
         serve(&house, &listener, &control).await;
         Ok(())
     })
+}
+
+/// What is left to it: its state, the keys where they lie (a file may be replaced by another), and to run this same
+/// program for the verbs.
+fn needs(start: &FrontendStart) -> Needs {
+    let given = start.authorized_keys.iter().map(PathBuf::from);
+    let resolved = given.clone().filter_map(|path| path.canonicalize().ok());
+    let places = given.chain(resolved).filter_map(|path| {
+        if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) }
+    });
+    let reach = Reach {
+        read: places.collect(),
+        write: vec![PathBuf::from(&start.state)],
+        own_program: true,
+    };
+    Needs { sockets: true, programs: true, files: true, reach: Some(reach) }
 }
 
 fn open(start: &FrontendStart) -> Result<House, SshError> {

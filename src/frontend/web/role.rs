@@ -5,20 +5,22 @@ use super::figures::Figures;
 use super::reactor::{Reactor, Source};
 use super::reactor::{TcpListener, UnixStream};
 use super::server::{self, Ending, Server};
+use crate::frontend::account::Account;
 use crate::frontend::token::{Grant, Use};
 use crate::frontend::token_file::{TokenFile, TokenFileError, random};
 use crate::limits::LINK_MS;
 use crate::sys::log::{Sink, Style};
 use crate::sys::poll::{self, Watched};
+use crate::sys::sandbox::{self, Needs, Reach};
 use crate::sys::signals::{self, Signals};
-use crate::sys::{clock, process, socket};
+use crate::sys::{clock, footprint, process, socket};
 use crate::wire::keeper::{Auth, FrontendStart};
 use crate::wire::{Role, decode};
 use smol::LocalExecutor;
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -51,6 +53,13 @@ fn serve() -> Result<(), String> {
     let style = if start.log_json { Style::Json } else { Style::Text };
     crate::sys::log::start("web", style, Sink::Stderr);
     process::raise_descriptor_limit().map_err(sys)?;
+    // Read now: it will be out of reach.
+    Account::own();
+    if start.sandbox {
+        let reach = Reach { write: vec![PathBuf::from(&start.state)], ..Reach::default() };
+        let needs = Needs { sockets: true, programs: false, files: true, reach: Some(reach) };
+        sandbox::confine(&needs).map_err(|e| format!("confine the web frontend: {e}"))?;
+    }
     if start.first {
         print_link(&start)?;
     }
@@ -98,6 +107,7 @@ fn serve_on(
     let done = Rc::new(Cell::new(false));
     executor.spawn(server::accept(server.clone(), listener)).detach();
     executor.spawn(end(server, control, done.clone())).detach();
+    footprint::settle();
     reactor.run(&executor, &done).map_err(io("epoll"))
 }
 

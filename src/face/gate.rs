@@ -5,22 +5,41 @@
 //! model knows it too, so that who watched and who attaches later see the same. Decides by the token
 //! alone: same token, same verdict.
 
+use crate::limits::PARAMS_MAX;
 use crate::term::Token;
+use crate::term::reply::parse_color;
 use crate::term::token::Params;
 use std::ops::Range;
 
-/// What is to be done with a token's span in the journal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// Viewers get it.
-    Pass,
-    /// It is overwritten by NULs of the same length.
-    Silence,
+/// Judges tokens in their order.
+#[derive(Default, Debug)]
+pub struct Gate {
+    /// An OSC that passed ended here, where the ESC of the next token cut it off.
+    cut_off: Option<u64>,
 }
 
-/// Judges one token.
-pub fn judge(token: &Token<'_>) -> Verdict {
-    let pass = match *token {
+impl Gate {
+    /// What is to be changed of a token in the journal; `None` when it passes as it is.
+    pub fn judge(&mut self, token: &Token<'_>, span: Range<u64>) -> Option<Silence> {
+        // Bytes of the string that are no text are told after it.
+        let cut_off = self.cut_off.take_if(|at| *at <= span.start).filter(|at| *at == span.start);
+        if passes(token) {
+            let cut = matches!(token, Token::Osc { bell: false, .. });
+            self.cut_off = cut.then_some(span.end);
+            return None;
+        }
+        let mut silence = silence(token, span);
+        if let Some(at) = cut_off {
+            // Without its ESC what comes next would be taken for more of the string.
+            silence.mark = Some((at, 0x07));
+        }
+        Some(silence)
+    }
+}
+
+/// Whether viewers get a token as it is.
+fn passes(token: &Token<'_>) -> bool {
+    match *token {
         Token::Control(c) => control(c),
         Token::Escape { intermediates, last } => escape(intermediates, last),
         Token::Csi { prefix, params, intermediates, last } => {
@@ -28,8 +47,7 @@ pub fn judge(token: &Token<'_>) -> Verdict {
         }
         Token::Osc { number, payload, .. } => number.is_some_and(|number| osc(number, payload)),
         Token::Dcs { .. } | Token::Junk { .. } => false,
-    };
-    if pass { Verdict::Pass } else { Verdict::Silence }
+    }
 }
 
 /// ENQ is a query; of the C1 controls only those the model executes pass.
@@ -54,7 +72,7 @@ fn escape(intermediates: &[u8], last: u8) -> bool {
 fn csi(prefix: u8, params: &Params, intermediates: &[u8], last: u8) -> bool {
     match (prefix, intermediates) {
         (0, []) => match last {
-            b'h' | b'l' => params.iter().all(|mode| matches!(mode, 0 | 4 | 20)),
+            b'h' | b'l' => all_pass(params, ansi_mode),
             // With five parameters it starts mouse tracking that expects an answer.
             b'T' => params.len() < 5,
             // The title stack; all other window operations move windows or report on them.
@@ -63,7 +81,7 @@ fn csi(prefix: u8, params: &Params, intermediates: &[u8], last: u8) -> bool {
         },
         (b'?', []) => match last {
             b'J' | b'K' => true,
-            b'h' | b'l' => params.iter().all(private_mode),
+            b'h' | b'l' => all_pass(params, private_mode),
             _ => false,
         },
         (b'>', []) => last == b'u' || (last == b'm' && params.get(0) == 4),
@@ -74,6 +92,16 @@ fn csi(prefix: u8, params: &Params, intermediates: &[u8], last: u8) -> bool {
         (0, [b'"']) => last == b'q',
         _ => false,
     }
+}
+
+/// Whether each of the modes passes, those too many to be counted included.
+fn all_pass(params: &Params, passes: fn(i32) -> bool) -> bool {
+    params.len() < PARAMS_MAX && params.iter().all(passes)
+}
+
+/// IRM and LNM, and what stands for no mode at all.
+fn ansi_mode(mode: i32) -> bool {
+    matches!(mode, 0 | 4 | 20)
 }
 
 /// Modes the model has, and those that programs set beside them which it ignores and which change
@@ -95,63 +123,119 @@ fn osc(number: u32, payload: &str) -> bool {
     }
 }
 
-/// A span to be overwritten by NULs.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A span of the journal and what becomes of it.
+#[derive(Clone, Debug)]
 pub struct Silence {
     /// Offsets in the program's output.
     pub span: Range<u64>,
-    /// Control bytes in the span were executed and stay; see `blank`.
-    pub keep_controls: bool,
-    /// What they are overwritten by: NUL.
-    fill: u8,
-    /// This byte becomes DEL, which terminals ignore as well: where a token begins or junk ends, for a
-    /// daemon that reads the journal again from the middle of it.
-    pub mark: Option<u64>,
+    keep: Keep,
+    /// This byte becomes another: DEL, which terminals ignore as well, where a token begins or junk ends, for a daemon
+    /// that reads the journal again from the middle of it.
+    pub mark: Option<(u64, u8)>,
+}
+
+/// What stays of a silenced span; the rest becomes NUL.
+#[derive(Clone, Copy, Debug)]
+enum Keep {
+    Nothing,
+    /// Control bytes in it were executed.
+    Controls,
+    /// All but the questions among colours that are set: `?` becomes `-`, which is no colour and asks nothing.
+    Colors,
+    /// All but modes that do not pass beside some that do: they become mode 0, which is none.
+    Modes(fn(i32) -> bool),
+    /// The first parameter: as many more make of scrolling a question.
+    First,
+    /// All but the charset: `ESC % @`, ISO 8859-1, is the same to the model as `ESC % G`, UTF-8, but a terminal may
+    /// mean it.
+    Charset,
 }
 
 impl Silence {
-    /// Overwrites the span's bytes. The slice may be a part of the span.
+    /// Overwrites the span's bytes, or those that are left of it.
     pub fn blank(&self, bytes: &mut [u8]) {
-        for b in bytes {
-            if !self.keep_controls || *b >= 0x20 || *b == 0x1b {
-                *b = self.fill;
+        match self.keep {
+            Keep::Nothing => bytes.fill(0),
+            Keep::Controls => {
+                bytes.iter_mut().filter(|b| **b >= 0x20 || **b == 0x1b).for_each(|b| *b = 0)
             }
+            Keep::Colors => bytes.iter_mut().filter(|b| **b == b'?').for_each(|b| *b = b'-'),
+            Keep::Modes(passes) => drop_modes(bytes, passes),
+            Keep::First => {
+                let end = bytes.len().saturating_sub(1);
+                let others = bytes[..end].iter_mut().skip_while(|b| **b != b';');
+                others.filter(|b| **b >= 0x20).for_each(|b| *b = 0);
+            }
+            Keep::Charset => bytes.iter_mut().filter(|b| **b == b'@').for_each(|b| *b = b'G'),
         }
     }
 
-    /// Overwrites the marked byte, after `blank`.
+    /// Marks the marked byte, if `blank` has overwritten it.
     pub fn mark(&self, bytes: &mut [u8]) {
-        for b in bytes {
-            if *b == 0 {
-                *b = 0x7f;
+        let mark = self.mark.map_or(0, |(_, byte)| byte);
+        bytes.iter_mut().filter(|b| **b == 0).for_each(|b| *b = mark);
+    }
+}
+
+/// How to silence a token that does not pass. Controls inside a sequence were executed and are judged on their own;
+/// inside a string they were part of it.
+///
+/// Junk is told in pieces, so what is not its end is not marked; nor are single bytes.
+fn silence(token: &Token<'_>, span: Range<u64>) -> Silence {
+    const DEL: u8 = 0x7f;
+    let (start, last) = (span.start, span.end.saturating_sub(1));
+    let (keep, mark) = match *token {
+        Token::Escape { intermediates: b"%", last: b'@' } => (Keep::Charset, None),
+        Token::Csi { prefix: 0, intermediates: [], last: b'T', .. } => (Keep::First, None),
+        Token::Csi { prefix: 0, params, intermediates: [], last: b'h' | b'l' }
+            if params.iter().any(ansi_mode) =>
+        {
+            (Keep::Modes(ansi_mode), None)
+        }
+        Token::Csi { prefix: b'?', params, intermediates: [], last: b'h' | b'l' }
+            if params.iter().any(private_mode) =>
+        {
+            (Keep::Modes(private_mode), None)
+        }
+        Token::Escape { .. } | Token::Csi { .. } => (Keep::Controls, Some((start, DEL))),
+        Token::Osc { number: Some(4 | 10..=12), payload, .. } if sets_color(payload) => {
+            (Keep::Colors, None)
+        }
+        Token::Osc { .. } => (Keep::Nothing, Some((start, DEL))),
+        Token::Junk { string, ended } => {
+            (if string { Keep::Nothing } else { Keep::Controls }, ended.then_some((last, DEL)))
+        }
+        // It may have ended junk of which no byte is left to be marked.
+        Token::Control('\u{80}'..) => (Keep::Nothing, Some((start, DEL))),
+        Token::Control(_) | Token::Dcs { .. } => (Keep::Nothing, None),
+    };
+    Silence { span, keep, mark }
+}
+
+/// Makes 0 of each mode in a sequence that does not pass.
+fn drop_modes(bytes: &mut [u8], passes: fn(i32) -> bool) {
+    let (mut from, mut mode, mut in_sub) = (0, 0i32, false);
+    for at in 0..bytes.len() {
+        match bytes[at] {
+            digit @ b'0'..=b'9' if !in_sub => {
+                mode = mode.saturating_mul(10).saturating_add(i32::from(digit - b'0'));
             }
+            b':' => in_sub = true,
+            b';' | b'h' | b'l' => {
+                if !passes(mode) {
+                    let digits = bytes[from..at].iter_mut().filter(|b| b.is_ascii_digit());
+                    digits.for_each(|b| *b = b'0');
+                }
+                (from, mode, in_sub) = (at, 0, false);
+            }
+            _ => {}
         }
     }
 }
 
-/// How to silence a token that `judge` keeps out. Controls inside a sequence were executed and are
-/// judged on their own; inside a string they were part of it.
-///
-/// Junk is told in pieces, so what is not its end is not marked; nor are single bytes.
-pub fn silence(token: &Token<'_>, span: Range<u64>) -> Silence {
-    if let Token::Escape { intermediates: [b'%'], last: b'@' } = token {
-        // To the model the same as `ESC % G`, but many a terminal would leave UTF-8.
-        let last = span.end.saturating_sub(1)..span.end;
-        return Silence { span: last, keep_controls: false, fill: b'G', mark: None };
-    }
-    let keep_controls = match token {
-        Token::Escape { .. } | Token::Csi { .. } => true,
-        Token::Junk { string, .. } => !string,
-        Token::Control(_) | Token::Osc { .. } | Token::Dcs { .. } => false,
-    };
-    let mark = match token {
-        Token::Escape { .. } | Token::Csi { .. } | Token::Osc { .. } => Some(span.start),
-        // It may have ended junk of which no byte is left to be marked.
-        Token::Control('\u{80}'..) => Some(span.start),
-        Token::Junk { ended: true, .. } => span.end.checked_sub(1),
-        Token::Junk { .. } | Token::Control(_) | Token::Dcs { .. } => None,
-    };
-    Silence { span, keep_controls, fill: 0, mark }
+/// Whether there is a colour among the questions.
+fn sets_color(payload: &str) -> bool {
+    payload.split(';').any(|spec| parse_color(spec).is_some())
 }
 
 #[cfg(test)]
@@ -162,12 +246,11 @@ mod tests {
     use crate::units::Size;
     use proptest::prelude::*;
 
-    impl Gate {
+    impl Found {
         fn blank(&self, journal: &mut [u8]) {
             for silence in &self.silences {
-                let span = silence.span.start as usize..silence.span.end as usize;
-                silence.blank(&mut journal[span]);
-                if let Some(at) = silence.mark {
+                silence.blank(&mut journal[silence.span.start as usize..silence.span.end as usize]);
+                if let Some((at, _)) = silence.mark {
                     silence.mark(&mut journal[at as usize..=at as usize]);
                 }
             }
@@ -176,13 +259,14 @@ mod tests {
 
     /// Gates a stream as the daemon does.
     #[derive(Default)]
-    struct Gate {
+    struct Found {
+        gate: super::Gate,
         silences: Vec<Silence>,
         replies: usize,
         clipboard: usize,
     }
 
-    impl Watch for Gate {
+    impl Watch for Found {
         fn reply(&mut self, _: u64, _: &[u8]) {
             self.replies += 1;
         }
@@ -190,9 +274,7 @@ mod tests {
             self.clipboard += usize::from(matches!(event, Event::Clipboard { .. }));
         }
         fn sequence(&mut self, token: &Token<'_>, span: Range<u64>) {
-            if judge(token) == Verdict::Silence {
-                self.silences.push(silence(token, span));
-            }
+            self.silences.extend(self.gate.judge(token, span));
         }
     }
 
@@ -203,8 +285,8 @@ mod tests {
     }
 
     /// Feeds in pieces; gives the terminal, what it found, and the gated stream.
-    fn gated(stream: &[u8], piece: usize) -> (Terminal, Gate, Vec<u8>) {
-        let (mut terminal, mut gate, mut journal) = (terminal(), Gate::default(), stream.to_vec());
+    fn gated(stream: &[u8], piece: usize) -> (Terminal, Found, Vec<u8>) {
+        let (mut terminal, mut gate, mut journal) = (terminal(), Found::default(), stream.to_vec());
         for bytes in stream.chunks(piece) {
             terminal.feed(bytes, &mut gate);
         }
@@ -246,7 +328,6 @@ mod tests {
             "\x1b]52;c;?\x07",
             "\x1b]52;c;aGk=\x07",
             "\x1b[?2048h",
-            "\x1b[1;2;3;4;5T",
             "\x1b[?1$p",
             "\x1b[>4n",
             "\x1b[?4m",
@@ -287,9 +368,37 @@ mod tests {
     }
 
     #[test]
-    fn who_would_leave_utf8_is_kept_in_it() {
-        let (_, _, journal) = gated(b"\x0ea\x1b%@b", 1);
-        assert_eq!(journal, b"\x0ea\x1b%Gb");
+    fn a_colour_that_is_set_beside_a_question_is_set_for_viewers_too() {
+        let (_, gate, journal) = gated(b"\x1b]4;0;#aaa;1;?\x07\x1b]10;?;rgb:1/2/3\x1b\\", 3);
+        assert_eq!(journal, b"\x1b]4;0;#aaa;1;-\x07\x1b]10;-;rgb:1/2/3\x1b\\");
+        assert_eq!(gate.replies, 2);
+    }
+
+    #[test]
+    fn a_string_that_a_silenced_sequence_cut_off_still_ends() {
+        let (_, _, journal) = gated(b"\x1b]0;title\x1b[>cshown\x1b]0;t\x1bPq\x1b\\shown", 3);
+        assert_eq!(journal, b"\x1b]0;title\x07\0\0\0shown\x1b]0;t\x07\0\0\x1b\\shown");
+    }
+
+    #[test]
+    fn modes_pass_beside_one_that_does_not() {
+        let (_, _, journal) = gated(b"\x1b[?3;6l\x1b[?1000;2048;1006h\x1b[4;12h", 3);
+        assert_eq!(journal, b"\x1b[?0;6l\x1b[?1000;0000;1006h\x1b[4;00h");
+        let many = format!("\x1b[?{}2048h", "25;".repeat(40));
+        let (_, _, journal) = gated(many.as_bytes(), 7);
+        assert_eq!(journal, many.replace("2048", "0000").as_bytes());
+    }
+
+    #[test]
+    fn scrolling_keeps_its_one_parameter() {
+        let (_, _, journal) = gated(b"\x1b[2;1;1;1;1T", 3);
+        assert_eq!(journal, b"\x1b[2\0\0\0\0\0\0\0\0T");
+    }
+
+    #[test]
+    fn a_charset_a_terminal_may_mean_becomes_the_one_the_model_takes_it_for() {
+        let (_, _, journal) = gated(b"\x0e\x1b%@", 3);
+        assert_eq!(journal, b"\x0e\x1b%G");
     }
 
     #[test]
@@ -316,13 +425,13 @@ mod tests {
     fn what_is_held_back_stays_small() {
         let mut terminal = terminal();
         for start in ["\x1b]0;", "\x1b]52;c;", "\x1bPq", "\x1b_G", "\x1b[", "\x1b]8;;"] {
-            terminal.feed(start.as_bytes(), &mut Gate::default());
+            terminal.feed(start.as_bytes(), &mut Found::default());
             for _ in 0..200 {
-                terminal.feed(&[b'1'; 100], &mut Gate::default());
+                terminal.feed(&[b'1'; 100], &mut Found::default());
                 let held = terminal.offset() - terminal.complete();
                 assert!(held <= crate::limits::STRING_HELD_BYTES_MAX as u64, "{start:?}: {held}");
             }
-            terminal.feed(b"\x18", &mut Gate::default());
+            terminal.feed(b"\x18", &mut Found::default());
         }
     }
 
@@ -371,7 +480,7 @@ mod tests {
             // Junk that began after the checkpoint and has not ended is not known to be any.
             stream.push(0x18);
             let cut = cut.min(stream.len());
-            let (mut terminal, mut gate) = (terminal(), Gate::default());
+            let (mut terminal, mut gate) = (terminal(), Found::default());
             terminal.feed(&stream[..cut], &mut gate);
             let mut checkpoint = Vec::new();
             terminal.checkpoint(&mut checkpoint);
@@ -381,7 +490,7 @@ mod tests {
             let expected = (terminal.restore(100), terminal.unfinished());
             let region = terminal.into_history_region();
             let mut again = Terminal::from_checkpoint(&checkpoint, region, 100).unwrap();
-            again.feed(&journal[again.offset() as usize..], &mut Gate::default());
+            again.feed(&journal[again.offset() as usize..], &mut Found::default());
             prop_assert_eq!((again.restore(100), again.unfinished()), expected);
         }
 

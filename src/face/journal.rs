@@ -56,12 +56,18 @@ impl Journal {
         (&bytes[first], &bytes[second])
     }
 
-    /// Applies `change` to the bytes of `range` that are still there.
-    pub fn rewrite(&mut self, range: Range<u64>, mut change: impl FnMut(&mut [u8])) {
+    /// Applies `change` to the bytes of `range` that are still there, in one run.
+    pub fn rewrite(&mut self, range: Range<u64>, change: impl FnOnce(&mut [u8])) {
         let (first, second) = self.places(range);
         let bytes = self.region.bytes_mut();
-        change(&mut bytes[first]);
-        change(&mut bytes[second]);
+        if second.is_empty() {
+            return change(&mut bytes[first]);
+        }
+        let mut run = [&bytes[first.clone()], &bytes[second.clone()]].concat();
+        change(&mut run);
+        let (head, rest) = run.split_at(first.len());
+        bytes[first].copy_from_slice(head);
+        bytes[second].copy_from_slice(rest);
     }
 
     fn places(&self, range: Range<u64>) -> (Range<usize>, Range<usize>) {

@@ -17,7 +17,7 @@ use crate::limits::{REPLIES_MAX, SPAN_EVENTS_MAX};
 use crate::planted::{Bug, has, swallow};
 use crate::term::{self, History, Terminal, Token, Watch};
 use crate::units::{Offset, Size};
-use gate::{Silence, Verdict};
+use gate::{Gate, Silence};
 use input::Input;
 use journal::Journal;
 use memory::{Front, Header, Memory};
@@ -58,6 +58,7 @@ pub enum Announced {
 /// What a feed found besides the screen.
 #[derive(Default)]
 struct Findings {
+    gate: Gate,
     replies: Vec<(u64, Vec<u8>)>,
     silences: Vec<Silence>,
     announced: Vec<Announced>,
@@ -90,9 +91,8 @@ impl Watch for Findings {
     }
 
     fn sequence(&mut self, token: &Token<'_>, span: Range<u64>) {
-        if gate::judge(token) == Verdict::Silence && !has(Bug::OpenGate) {
-            self.silences.push(gate::silence(token, span));
-        }
+        let silence = self.gate.judge(token, span);
+        self.silences.extend(silence.filter(|_| !has(Bug::OpenGate)));
     }
 }
 
@@ -252,7 +252,7 @@ impl Face {
         // Only now: a query blanked before its answer was accepted would be lost by a kill between.
         for silence in self.findings.silences.drain(..) {
             self.journal.rewrite(silence.span.clone(), |run| silence.blank(run));
-            if let Some(at) = silence.mark {
+            if let Some((at, _)) = silence.mark {
                 self.journal.rewrite(at..at + 1, |run| silence.mark(run));
             }
         }

@@ -296,22 +296,25 @@ fn sgr(screen: &Screen) -> String {
     out
 }
 
-/// A colour as XParseColor(3) reads it: `rgb:r/g/b` with one to four digits each, or `#` and three
+/// A colour as XParseColor(3) reads it: `rgb:r/g/b` with one to four digits each, as many for all, or `#` and three
 /// times as many.
 pub fn parse_color(spec: &str) -> Option<(u8, u8, u8)> {
-    let digits = |part: &str| {
-        let value = u32::from_str_radix(part, 16).ok()?;
-        let max = (1u32 << (4 * part.len().clamp(1, 4))) - 1;
-        (part.len() <= 4 && !part.starts_with('+')).then(|| (value * 255 / max) as u8)
+    let (digits, gap) = match spec.get(..4) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("rgb:") => (&spec[4..], 1),
+        _ => (spec.strip_prefix('#')?, 0),
     };
-    if let Some(rest) = spec.strip_prefix("rgb:") {
-        let mut parts = rest.split('/');
-        let color = (digits(parts.next()?)?, digits(parts.next()?)?, digits(parts.next()?)?);
-        return parts.next().is_none().then_some(color);
+    let len =
+        (digits.len() + gap).checked_div(3).filter(|len| (1 + gap..=4 + gap).contains(len))?;
+    let (n, gaps) = (len - gap, digits.bytes().filter(|b| *b == b'/').count());
+    if digits.len() + gap != 3 * len || gaps != 2 * gap {
+        return None;
     }
-    let rest = spec.strip_prefix('#').filter(|r| r.is_ascii() && r.len() % 3 == 0)?;
-    let n = rest.len() / 3;
-    let part = |at: usize| digits(rest.get(at * n..(at + 1) * n)?);
+    let part = |at: usize| {
+        let part = digits.get(at * len..at * len + n)?;
+        let hex = part.bytes().all(|b| b.is_ascii_hexdigit());
+        let value = u32::from_str_radix(part, 16).ok().filter(|_| hex)?;
+        Some((value * 255 / ((1 << (4 * n)) - 1)) as u8)
+    };
     Some((part(0)?, part(1)?, part(2)?))
 }
 

@@ -6,6 +6,7 @@
 use super::Screen;
 use crate::limits::{COLOR_BYTES_MAX, TITLE_BYTES_MAX, TITLES_MAX};
 use crate::term::link::Link;
+use crate::term::reply::parse_color;
 use crate::term::token::Params;
 use crate::term::watch::{Event, PromptMark, Watch};
 
@@ -45,7 +46,7 @@ impl Screen {
             7 => watch.event(Event::Cwd(payload)),
             8 => self.hyperlink(payload),
             9 => notification(payload, watch),
-            10..=12 => self.set_color(PaletteKey::Special(number as u8), payload),
+            10..=12 => self.set_special(number as u8, payload),
             52 => clipboard(payload, watch),
             99 | 777 => notify(number, payload, watch),
             104 => self.reset_indexed(payload),
@@ -98,8 +99,16 @@ impl Screen {
         }
     }
 
+    /// One after the other from `first` on, up to the cursor's.
+    fn set_special(&mut self, first: u8, payload: &str) {
+        for (which, spec) in (first..=12).zip(payload.split(';')) {
+            self.set_color(PaletteKey::Special(which), spec);
+        }
+    }
+
+    /// What is no colour sets none.
     fn set_color(&mut self, key: PaletteKey, spec: &str) {
-        if spec.contains('?') || spec.len() > COLOR_BYTES_MAX {
+        if spec.len() > COLOR_BYTES_MAX || parse_color(spec).is_none() {
             return;
         }
         match self.palette.binary_search_by_key(&key, |(k, _)| *k) {

@@ -1,5 +1,6 @@
 //! The terminal model beside the `vt100` crate and `alacritty_terminal`, in one process and one run:
 //! bytes a second on six kinds of output, the speed of a bare PTY, and memory by a counting allocator.
+//! `in a face` is the model with what a daemon does beside it: journal, gate, checkpoints.
 //!
 //!   cargo bench --bench model            the table
 //!   cargo bench --bench model -- sgr     only rows whose name contains `sgr`
@@ -13,9 +14,11 @@
 use alacritty_terminal::event::VoidListener;
 use alacritty_terminal::term::{Config, Term, test::TermSize};
 use alacritty_terminal::vte::ansi::Processor;
-use facemux::limits::{HISTORY_BYTES_MAX, HISTORY_LINES};
+use facemux::face::Face;
+use facemux::face::memory::Memory;
+use facemux::limits::{HISTORY_BYTES_MAX, HISTORY_LINES, JOURNAL_BYTES};
 use facemux::term::{History, Terminal, Unwatched};
-use facemux::units::Size;
+use facemux::units::{Offset, Size};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -254,24 +257,43 @@ fn time<M: Model>(input: &[u8]) -> Duration {
     took
 }
 
-/// The time a PTY takes for the same bytes with nobody looking at them.
+/// The model inside a face, as the daemon feeds it.
+fn in_a_face(input: &[u8]) -> Duration {
+    let memory = Memory::owned(JOURNAL_BYTES as usize, 1 << 20, HISTORY_BYTES_MAX);
+    let mut face = Face::new(memory, Size::new(ROWS, COLS).unwrap(), HISTORY_LINES);
+    let (mut scratch, mut rest) = (Vec::new(), input);
+    let start = Instant::now();
+    while !rest.is_empty() {
+        let space = face.space(Offset(u64::MAX), READ_BYTES);
+        let n = space.len().min(rest.len());
+        space[..n].copy_from_slice(black_box(&rest[..n]));
+        rest = &rest[n..];
+        face.handle_output(n);
+        if face.checkpoint_due() {
+            face.checkpoint(b"", &mut scratch);
+        }
+        black_box(face.take_announced());
+    }
+    start.elapsed()
+}
+
+/// The time a PTY takes for the same bytes with nobody looking at them: as a face's program finds it, which turns line
+/// feeds into CR LF.
 fn pty(input: &[u8]) -> Duration {
     let pty = nix::pty::openpty(None, None).unwrap();
-    let mut attributes = nix::sys::termios::tcgetattr(&pty.slave).unwrap();
-    nix::sys::termios::cfmakeraw(&mut attributes);
-    nix::sys::termios::tcsetattr(&pty.slave, nix::sys::termios::SetArg::TCSANOW, &attributes)
-        .unwrap();
     let (mut master, mut slave) = (std::fs::File::from(pty.master), std::fs::File::from(pty.slave));
+    let printed: Vec<u8> = input.iter().copied().filter(|b| *b != b'\r').collect();
     let mut buffer = vec![0; 64 * 1024];
-    let mut left = input.len();
+    let mut got = 0;
     let start = Instant::now();
     std::thread::scope(|scope| {
-        scope.spawn(move || slave.write_all(input).unwrap());
-        while left > 0 {
-            left -= master.read(&mut buffer).unwrap();
+        scope.spawn(move || slave.write_all(&printed).unwrap());
+        // The end of output is an error: see pty(7).
+        while let Ok(n @ 1..) = master.read(&mut buffer) {
+            got += n;
         }
     });
-    start.elapsed()
+    start.elapsed().mul_f64(input.len() as f64 / got as f64)
 }
 
 fn megabytes_a_second(bytes: usize, took: Duration) -> f64 {
@@ -304,13 +326,14 @@ const INPUTS: [Input; 6] = [
 ];
 
 fn throughput(wanted: &str, own: bool, inputs: &[Input]) {
-    let runners: [(&str, Timed); 4] = [
+    let runners: [(&str, Timed); 5] = [
         ("facemux", time::<Terminal>),
+        ("in a face", in_a_face),
         ("vt100", time::<vt100::Parser>),
         ("alacritty", time::<Alacritty>),
         ("bare pty", pty),
     ];
-    let runners = if own { &runners[..1] } else { &runners[..] };
+    let runners = if own { &runners[..2] } else { &runners[..] };
     print!("{:14}", "MB/s");
     runners.iter().for_each(|(name, _)| print!("{name:>11}"));
     println!("   facemux is faster than");
@@ -328,7 +351,7 @@ fn throughput(wanted: &str, own: bool, inputs: &[Input]) {
         let ratios: Vec<String> = runners
             .iter()
             .zip(&best)
-            .skip(1)
+            .skip(2)
             .map(|((n, _), b)| format!("{n} {:.1}x", times(b)))
             .collect();
         println!("   {}", ratios.join(", "));

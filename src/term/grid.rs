@@ -9,6 +9,8 @@ mod text;
 
 pub use text::RowText;
 
+use self::text::Texts;
+
 use super::cell::Cell;
 use super::style::StyleId;
 
@@ -21,8 +23,18 @@ struct Row {
     /// Bytes of text that stand for the cells before `used`, which are blank then; 0 when the cells count.
     text: u16,
     wrapped: bool,
+    /// The text's last character has marks and a number.
+    marked: bool,
+    /// Numbers that belong to the text.
+    numbers: u16,
     /// Style in force at the end of the text.
     style: StyleId,
+}
+
+impl Row {
+    fn blank(slot: u16) -> Row {
+        Row { slot, used: 0, text: 0, wrapped: false, marked: false, numbers: 0, style: 0 }
+    }
 }
 
 /// A rectangle of cells; empty until `reset`.
@@ -33,29 +45,24 @@ pub struct Grid {
     cols: usize,
     /// Where in `rows` the top row is: a scroll of all rows moves this alone.
     first: usize,
-    /// Room for the text of each row.
-    texts: Vec<u8>,
-    text_max: usize,
+    texts: Texts,
 }
 
 impl Grid {
     /// A blank grid.
     pub fn new(rows: usize, cols: usize) -> Grid {
-        let row = |slot| Row { slot: slot as u16, used: 0, text: 0, wrapped: false, style: 0 };
         Grid {
             cells: vec![Cell::BLANK; rows * cols],
-            rows: (0..rows).map(row).collect(),
+            rows: (0..rows).map(|slot| Row::blank(slot as u16)).collect(),
             cols,
             first: 0,
-            texts: Vec::new(),
-            text_max: 0,
+            texts: Texts::default(),
         }
     }
 
     /// A blank grid whose rows leave it at the top, to be kept: those written from left to right stay packed.
     pub fn scrolling(rows: usize, cols: usize) -> Grid {
-        let text_max = text::room(cols);
-        Grid { texts: vec![0; rows * text_max], text_max, ..Grid::new(rows, cols) }
+        Grid { texts: Texts::new(rows, cols), ..Grid::new(rows, cols) }
     }
 
     /// Rows.
@@ -98,7 +105,7 @@ impl Grid {
         if row.text > 0 {
             scratch.clear();
             scratch.resize(usize::from(row.used), Cell::BLANK);
-            text::decode(self.text_of(row), scratch);
+            self.texts.decode(row, scratch);
             return scratch;
         }
         let from = usize::from(row.slot) * self.cols;
@@ -153,7 +160,7 @@ impl Grid {
             }
             if from == 0 && to >= usize::from(row.used) {
                 // None of the text is left.
-                self.rows[place] = Row { used: 0, text: 0, style: 0, ..row };
+                self.rows[place] = Row { wrapped: row.wrapped, ..Row::blank(row.slot) };
             }
             self.settle_at(place);
         }
@@ -186,7 +193,13 @@ impl Grid {
         let height = bottom + 1 - top;
         let n = n.min(height);
         if height == self.rows.len() {
+            let place = self.first;
             self.first = self.place(n % height);
+            let row = &mut self.rows[place];
+            if n == 1 && blank == Cell::BLANK && (row.text > 0 || row.used == 0) {
+                *row = Row::blank(row.slot);
+                return;
+            }
         } else if n < height {
             self.straighten();
             self.rows[top..=bottom].rotate_left(n);

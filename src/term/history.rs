@@ -10,12 +10,15 @@
 //! it; the oldest is dropped whole when a bound is reached.
 
 mod memory;
+mod spans;
+
+pub use self::spans::{LineSpan, Spans};
 
 use self::memory::Memory;
 use super::cell::Cell;
 use super::grid::RowText;
 use super::pack::{self, BREAK, Bytes, END, HOLE, put_number};
-use super::style::{self, Style};
+use super::style::{Style, StyleTable};
 use super::tables::Tables;
 use crate::limits::HISTORY_LINE_BYTES_MAX;
 use crate::region::Region;
@@ -62,6 +65,8 @@ pub struct History {
     /// Where `end` is in the ring, and where the segment entered last ends: within it nothing has to be worked out.
     place: usize,
     edge: u64,
+    /// That segment's slot.
+    slot: usize,
     /// With fewer lines than this none can be dropped.
     drop_from: usize,
 }
@@ -86,6 +91,7 @@ impl History {
             ring: segment_bytes * SEGMENTS,
             place: 0,
             edge: 0,
+            slot: 0,
             drop_from: 0,
             segments: Box::new([EMPTY; SEGMENTS]),
             end: 0,
@@ -160,7 +166,13 @@ impl History {
     }
 
     /// The same for a row that is text already. Returns `false`, and does nothing, where its cells are needed.
-    pub fn push_text(&mut self, row: RowText<'_>, cols: usize, wrapped: bool) -> bool {
+    pub fn push_text(
+        &mut self,
+        row: RowText<'_>,
+        cols: usize,
+        wrapped: bool,
+        styles: &StyleTable,
+    ) -> bool {
         if self.is_off() {
             return true;
         }
@@ -170,15 +182,32 @@ impl History {
         if self.end > self.top || !even {
             return false;
         }
-        if !continues {
-            if self.open {
+        let ends = self.open && !continues;
+        let (len, place) = (usize::from(ends) + row.bytes.len(), self.place);
+        if self.end + (len as u64).max(2) <= self.edge {
+            let memory = &mut self.memory.bytes_mut(place + len)[place..place + len];
+            let text = memory.len() - row.bytes.len();
+            if ends {
+                memory[0] = END;
+            }
+            memory[text..].copy_from_slice(row.bytes);
+            self.end += text as u64;
+            if !continues {
+                self.begin_line();
+            }
+            self.end += row.bytes.len() as u64;
+            self.place = place + len;
+        } else {
+            if ends {
                 self.write(&[END]);
             }
-            self.begin_line();
+            if !continues {
+                self.begin_line();
+            }
+            self.write(row.bytes);
         }
-        self.write(row.bytes);
         self.row_cells = row.columns;
-        self.style = style::of_direct(row.style).unwrap_or_default();
+        self.style = styles.get(row.style);
         self.open = true;
         self.top = self.end;
         true
@@ -197,6 +226,7 @@ impl History {
         }
     }
 
+    #[inline]
     fn begin_line(&mut self) {
         self.line = self.end;
         self.style = Style::DEFAULT;
@@ -206,8 +236,7 @@ impl History {
             // A line that begins at a segment's very first byte enters it.
             self.enter(self.end / self.segment_bytes as u64);
         }
-        let newest = self.edge / self.segment_bytes as u64 - 1;
-        let segment = &mut self.segments[newest as usize % SEGMENTS];
+        let segment = &mut self.segments[self.slot % SEGMENTS];
         if segment.first == NONE {
             segment.first = self.end;
         }
@@ -280,6 +309,7 @@ impl History {
             *slot = EMPTY;
         }
         self.edge = (segment + 1) * size;
+        self.slot = segment as usize % SEGMENTS;
         self.place = (self.end % self.ring as u64) as usize;
         self.drop_from = 0;
     }
@@ -311,17 +341,6 @@ impl History {
         self.open = false;
         self.row_cells = 0;
         self.style = Style::DEFAULT;
-    }
-
-    /// The spans of the last lines, newest first. At most `lines_max` of them.
-    pub fn spans(&self) -> Spans<'_> {
-        Spans {
-            history: self,
-            end: self.top,
-            begin: self.begin(),
-            newest: true,
-            left: if self.is_off() { 0 } else { self.lines.min(self.lines_max) },
-        }
     }
 
     /// The packed bytes of a span, in one piece.
@@ -447,45 +466,6 @@ impl History {
             return Some(History { lines: 0, ..history });
         }
         Some(history)
-    }
-}
-
-/// Where a line lies.
-#[derive(Clone, Debug)]
-pub struct LineSpan {
-    bytes: Range<u64>,
-    /// It is a piece that continues the line before it.
-    pub continues: bool,
-}
-
-/// Lines from the newest to the oldest.
-pub struct Spans<'a> {
-    history: &'a History,
-    end: u64,
-    begin: u64,
-    newest: bool,
-    left: usize,
-}
-
-impl Iterator for Spans<'_> {
-    type Item = LineSpan;
-
-    fn next(&mut self) -> Option<LineSpan> {
-        self.left = self.left.checked_sub(1)?;
-        let history = self.history;
-        let open = std::mem::take(&mut self.newest) && history.open;
-        let (start, text_end) = if open {
-            (history.line, self.end)
-        } else {
-            let end = history.before_holes(self.end, self.begin);
-            let text_end = end.checked_sub(1).filter(|&end| end >= self.begin)?;
-            let mark = history.mark_before(self.begin, text_end);
-            (mark.map_or(self.begin, |m| m + 1), text_end)
-        };
-        let before = history.before_holes(start, self.begin);
-        let continues = before > self.begin && history.byte_before(before) == BREAK;
-        self.end = start;
-        Some(LineSpan { bytes: start..text_end, continues })
     }
 }
 

@@ -8,7 +8,7 @@ mod plain;
 
 use super::cell::{Cell, Content};
 use super::link::Link;
-use super::style::{self, Attrs, Color, Style, StyleId, Underline};
+use super::style::{self, Attrs, Color, Style, StyleId, StyleTable, Underline};
 use super::tables::Tables;
 use super::width::width;
 
@@ -188,13 +188,26 @@ fn marks(style: &Style, wanted: &Style) -> Marks {
     out
 }
 
-/// Writes what turns one style that needs no table into another at the start of `room`. Returns the bytes; None when
-/// there is no room, or the second one needs a table.
+/// Writes what turns one style into another at the start of `room`. Returns the bytes; None when there is no room, or
+/// the second one has a link.
 #[inline]
-pub fn put_marks(style: StyleId, wanted: StyleId, room: &mut [u8]) -> Option<usize> {
-    let (word, len) = direct_marks(style, wanted)?;
-    *room.first_chunk_mut()? = word.to_le_bytes();
-    Some(len)
+pub fn put_marks(
+    style: StyleId,
+    wanted: StyleId,
+    styles: &StyleTable,
+    room: &mut [u8],
+) -> Option<usize> {
+    if let Some((word, len)) = direct_marks(style, wanted) {
+        *room.first_chunk_mut()? = word.to_le_bytes();
+        return Some(len);
+    }
+    let wanted = styles.get(wanted);
+    if wanted.link != 0 {
+        return None;
+    }
+    let marks = marks(&styles.get(style), &wanted);
+    room.get_mut(..marks.len())?.copy_from_slice(&marks);
+    Some(marks.len())
 }
 
 /// The marks between two styles that need no table, the first byte lowest, and how many they are.
@@ -224,14 +237,15 @@ fn direct_marks(style: StyleId, wanted: StyleId) -> Option<(u64, usize)> {
     Some((word, len))
 }
 
-/// Carries out the mark at the start of `bytes`. Returns its length; 0 when there is none.
+/// Carries out the marks at the start of `bytes`. Returns how many bytes they are.
 pub fn take_marks(bytes: &[u8], style: &mut Style) -> usize {
     let mut rest = Bytes::new(bytes);
-    let mark = rest.next().filter(|&mark| mark < 0x20);
-    match mark.and_then(|mark| get_looks(mark, &mut rest, style)) {
-        Some(()) => bytes.len() - rest.rest.len(),
-        None => 0,
+    while rest.rest.first().is_some_and(|&mark| mark < 0x20) {
+        let Some(()) = rest.next().and_then(|mark| get_looks(mark, &mut rest, style)) else {
+            break;
+        };
     }
+    bytes.len() - rest.rest.len()
 }
 
 /// Appends what turns one style into another.

@@ -1,7 +1,7 @@
 //! What cells refer to by number: styles, clusters, links.
 
 use super::cell::{Cell, Content};
-use super::cluster::ClusterTable;
+use super::cluster::{ClusterId, ClusterTable};
 use super::link::{Link, LinkTable};
 use super::style::{Style, StyleTable};
 use super::width::width;
@@ -26,7 +26,11 @@ impl Tables {
 
     /// The same text; `buffer` holds it when it is one character.
     pub fn text<'a>(&'a self, cell: Cell, buffer: &'a mut [u8; 4]) -> &'a str {
-        match cell.content() {
+        self.content_text(cell.content(), buffer)
+    }
+
+    fn content_text<'a>(&'a self, content: Content, buffer: &'a mut [u8; 4]) -> &'a str {
+        match content {
             Content::Blank => "",
             Content::Char(c) => c.encode_utf8(buffer),
             Content::Cluster(id) => self.clusters.get(id),
@@ -46,20 +50,22 @@ impl Tables {
 
     /// The cell with one more mark; unchanged when there is no room for it.
     pub fn join(&mut self, cell: Cell, mark: char) -> Cell {
-        let mut buffer = [0; 4];
-        let before = self.text(cell, &mut buffer);
-        if before.is_empty() {
+        if cell.content() == Content::Blank {
             return Cell::char(mark, 1, cell.style());
         }
-        let id = match self.clusters.joined(cell.content(), mark) {
-            Some(id) => Some(id),
-            None => {
-                let mut text = heapless::String::<CLUSTER_BYTES_MAX>::new();
-                let whole = text.push_str(before).and_then(|()| text.push(mark));
-                whole.ok().and_then(|()| self.clusters.join(cell.content(), mark, &text))
-            }
-        };
+        let id = self.join_number(cell.content(), mark);
         id.map_or(cell, |id| Cell::cluster(id, cell.width(), cell.style()))
+    }
+
+    /// The number of a content with one more mark; None when there is no room for it.
+    pub fn join_number(&mut self, before: Content, mark: char) -> Option<ClusterId> {
+        if let Some(id) = self.clusters.joined(before, mark) {
+            return Some(id);
+        }
+        let mut text = heapless::String::<CLUSTER_BYTES_MAX>::new();
+        text.push_str(self.content_text(before, &mut [0; 4])).ok()?;
+        text.push(mark).ok()?;
+        self.clusters.join(before, mark, &text)
     }
 
     /// The cell of a character and the marks that follow it in `text`.

@@ -158,6 +158,12 @@ impl Screen {
         let mut clusters = vec![false; self.tables.clusters.end()];
         let mut links = vec![false; self.tables.links.end() + 1];
         let below = self.below.iter().flat_map(|row| &row.cells);
+        for number in self.pages.iter().flat_map(|page| page.grid.numbers()) {
+            match self.tables.styles.place(number) {
+                Some(place) => styles[place] = true,
+                None => clusters[number as usize] = true,
+            }
+        }
         for cell in self.pages.iter().flat_map(|page| page.grid.cells()).chain(below) {
             if let Some(place) = self.tables.styles.place(cell.style()) {
                 styles[place] = true;

@@ -67,7 +67,8 @@ impl Screen {
     /// As much as goes into the cursor's row without a question, the fast way. Returns the bytes taken.
     #[inline]
     fn put_run(&mut self, bytes: &[u8], style: u32, start: bool) -> usize {
-        let page = self.page_mut();
+        let page = &mut self.pages[self.active];
+        let style = (style, &self.tables.styles);
         let run = page.grid.put_run((page.y, page.x), bytes, style, start);
         if run.bytes > 0 {
             page.x += run.columns;
@@ -117,6 +118,9 @@ impl Screen {
         if self.tables.clusters.wants_sweep(2 * self.rows * self.cols) {
             self.sweep();
         }
+        if self.join_text(mark) {
+            return;
+        }
         let page = &mut self.pages[self.active];
         page.grid.settle(page.y);
         let Some(left) = page.x.checked_sub(1) else { return };
@@ -126,6 +130,20 @@ impl Screen {
         page.grid.set(page.y, x, cell);
         // The sweep may have renumbered the pen.
         let _ = self.ids();
+    }
+
+    /// The same in a row that is text, unless there is no room.
+    fn join_text(&mut self, mark: char) -> bool {
+        let page = &mut self.pages[self.active];
+        let before = match page.grid.last(page.y, page.x) {
+            Some(Ok(id)) => Content::Cluster(id),
+            Some(Err(c)) => Content::Char(c),
+            None => return false,
+        };
+        match self.tables.join_number(before, mark) {
+            Some(number) => page.grid.mark_last(page.y, mark, number),
+            None => true,
+        }
     }
 
     /// The next character goes to the next row; what is left of this one is blanked.

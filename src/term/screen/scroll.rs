@@ -16,8 +16,9 @@ impl Screen {
         let (top, bottom) = (page.top, page.bottom);
         if top == 0 && main {
             let wrapped = page.grid.wrapped(0);
-            let text = page.grid.text(0);
-            if !text.is_some_and(|text| self.history.push_text(text, self.cols, wrapped)) {
+            let styles = &self.tables.styles;
+            let push = |text| self.history.push_text(text, self.cols, wrapped, styles);
+            if !page.grid.text(0).is_some_and(push) {
                 let row = page.grid.used(0, &mut self.scratch);
                 self.history.push(row, self.cols, wrapped, &self.tables);
             }

@@ -123,7 +123,7 @@ impl StyleTable {
     /// can use that many, and a sweep looks at all of them.
     #[inline]
     pub fn wants_sweep(&self, cells: usize) -> bool {
-        self.ids.len() >= (2 * self.kept).max(256).max(cells / 8).min(STYLES_MAX)
+        self.ids.len() >= (2 * self.kept).max(512).max(cells / 8).min(STYLES_MAX)
     }
 
     /// An id's place in the table; None when it needs none.

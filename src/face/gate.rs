@@ -20,7 +20,15 @@ pub struct Gate {
 
 impl Gate {
     /// What is to be changed of a token in the journal; `None` when it passes as it is.
+    #[inline]
     pub fn judge(&mut self, token: &Token<'_>, span: Range<u64>) -> Option<Silence> {
+        if self.cut_off.is_none() && !matches!(token, Token::Osc { .. }) && passes(token) {
+            return None;
+        }
+        self.judge_on(token, span)
+    }
+
+    fn judge_on(&mut self, token: &Token<'_>, span: Range<u64>) -> Option<Silence> {
         // Bytes of the string that are no text are told after it.
         let cut_off = self.cut_off.take_if(|at| *at <= span.start).filter(|at| *at == span.start);
         if passes(token) {
@@ -37,7 +45,22 @@ impl Gate {
     }
 }
 
+/// A set of ASCII bytes: a question costs a shift.
+const fn set(bytes: &[u8]) -> u128 {
+    let (mut set, mut at) = (0, 0);
+    while at < bytes.len() {
+        set |= 1 << bytes[at];
+        at += 1;
+    }
+    set
+}
+
+fn is_in(set: u128, byte: u8) -> bool {
+    byte < 0x80 && set >> byte & 1 == 1
+}
+
 /// Whether viewers get a token as it is.
+#[inline]
 fn passes(token: &Token<'_>) -> bool {
     match *token {
         Token::Control(c) => control(c),
@@ -51,6 +74,7 @@ fn passes(token: &Token<'_>) -> bool {
 }
 
 /// ENQ is a query; of the C1 controls only those the model executes pass.
+#[inline]
 fn control(c: char) -> bool {
     match c {
         '\x05' => false,
@@ -61,7 +85,7 @@ fn control(c: char) -> bool {
 
 fn escape(intermediates: &[u8], last: u8) -> bool {
     match intermediates {
-        [] => b"78DEHM=>cno|}~\\".contains(&last),
+        [] => is_in(const { set(b"78DEHM=>cno|}~\\") }, last),
         [b'#'] => last == b'8',
         [b'%'] => last == b'G',
         [b'(' | b')' | b'*' | b'+' | b'-' | b'.'] => b"0AB4C5RQKYE6ZH7=".contains(&last),
@@ -69,6 +93,7 @@ fn escape(intermediates: &[u8], last: u8) -> bool {
     }
 }
 
+#[inline]
 fn csi(prefix: u8, params: &Params, intermediates: &[u8], last: u8) -> bool {
     match (prefix, intermediates) {
         (0, []) => match last {
@@ -77,7 +102,7 @@ fn csi(prefix: u8, params: &Params, intermediates: &[u8], last: u8) -> bool {
             b'T' => params.len() < 5,
             // The title stack; all other window operations move windows or report on them.
             b't' => matches!(params.get(0), 22 | 23),
-            _ => b"@ABCDEFGHIJKLMPSXZ`abdefgmrsu".contains(&last),
+            _ => is_in(const { set(b"@ABCDEFGHIJKLMPSXZ`abdefgmrsu") }, last),
         },
         (b'?', []) => match last {
             b'J' | b'K' => true,

@@ -90,9 +90,13 @@ impl Watch for Findings {
         });
     }
 
+    #[inline]
     fn sequence(&mut self, token: &Token<'_>, span: Range<u64>) {
-        let silence = self.gate.judge(token, span);
-        self.silences.extend(silence.filter(|_| !has(Bug::OpenGate)));
+        if let Some(silence) = self.gate.judge(token, span)
+            && !has(Bug::OpenGate)
+        {
+            self.silences.push(silence);
+        }
     }
 }
 

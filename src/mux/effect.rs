@@ -28,6 +28,13 @@ pub enum Effect {
     },
     /// Tell the keeper.
     Keeper(ToKeeper),
+    /// Ask the keeper for an upgrade; the descriptor that came with the request goes with it.
+    Upgrade {
+        /// Whose request.
+        client: ClientId,
+        /// Which binary.
+        binary: Option<String>,
+    },
     /// Tell the PTY its size.
     SetSize {
         /// Whose.

@@ -29,7 +29,8 @@ pub enum TokenFileError {
     },
     /// What is in it is not what was written.
     #[error(
-        "{} is damaged ({why}): nobody is let in by it. Move it away; tokens and logins are then to be made anew", .path.display()
+        "{} is damaged ({why}): nobody is let in by it. Move it away; tokens and logins are then to be made anew",
+        .path.display()
     )]
     Damaged {
         /// Which.

@@ -254,15 +254,17 @@ fn sum(body: &[u8]) -> [u8; 8] {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::keeper::ending::Ending;
     use crate::keeper::role::Role;
     use std::time::Instant;
 
-    /// A table with one of everything.
-    fn table() -> Table {
-        let words = ["--dir", "/nonexistent", "--ssh", "127.0.0.1:7622"];
+    fn role(name: &'static str) -> KeptRole {
         let now = Instant::now();
-        let role = |name| Role::new(name, now).kept(now);
-        let face = |id, fd, life| KeptFace {
+        Role::new(name, now).kept(now)
+    }
+
+    fn face(id: u64, fd: RawFd, life: KeptLife) -> KeptFace {
+        KeptFace {
             id: FaceId(id),
             pid: 100 + id as u32,
             master: fd,
@@ -271,14 +273,39 @@ mod tests {
             keep_orphans: id == 2,
             adopted: BTreeSet::from([7, 8]),
             life,
-        };
-        let frontend = |name, fd: RawFd| KeptFrontend {
+        }
+    }
+
+    fn faces() -> Vec<KeptFace> {
+        let now = Instant::now();
+        let ending = Ending::begin(now, std::time::Duration::from_secs(1)).kept(now);
+        let killed = Exit::Signal { signal: 9, oom: true };
+        vec![
+            face(1, 20, KeptLife::Running),
+            face(2, 22, KeptLife::Ending(ending)),
+            face(3, 24, KeptLife::Gone(killed, vec![(5, "sleep".into())])),
+        ]
+    }
+
+    fn frontend(name: &'static str, fd: RawFd) -> KeptFrontend {
+        KeptFrontend {
             role: role(name),
             listener: fd,
             address: "127.0.0.1:7681".parse().unwrap(),
             link: Some(fd + 1),
             on_trial: true,
             predecessor: Some(KeptLeaver { pid: 9, link: Some(fd + 2) }),
+        }
+    }
+
+    /// A table with one of everything.
+    fn table() -> Table {
+        let words = ["--dir", "/nonexistent", "--ssh", "127.0.0.1:7622"];
+        let crash = Crash {
+            returned_read: Some(3),
+            returned_written: None,
+            reason: "x".into(),
+            own_fault: false,
         };
         Table {
             facemux: "0.1.0".into(),
@@ -289,40 +316,14 @@ mod tests {
             listener: 5,
             ledger: 9,
             ids: (40, 65),
-            faces: vec![
-                face(1, 20, KeptLife::Running),
-                face(
-                    2,
-                    22,
-                    KeptLife::Ending(
-                        crate::keeper::ending::Ending::begin(
-                            now,
-                            std::time::Duration::from_secs(1),
-                        )
-                        .kept(now),
-                    ),
-                ),
-                face(
-                    3,
-                    24,
-                    KeptLife::Gone(
-                        Exit::Signal { signal: 9, oom: true },
-                        vec![(5, "sleep".into())],
-                    ),
-                ),
-            ],
+            faces: faces(),
             left_alone: BTreeSet::from([77]),
             certificates: vec![(10, 4), (11, 0)],
             daemon: KeptDaemon {
                 role: role("daemon"),
                 link: Some(30),
                 account: Some(31),
-                crash: Some(Crash {
-                    returned_read: Some(3),
-                    returned_written: None,
-                    reason: "x".into(),
-                    own_fault: false,
-                }),
+                crash: Some(crash),
                 damaged: 1,
             },
             frontends: vec![frontend("web", 40), frontend("ssh", 50)],

@@ -78,6 +78,7 @@ impl Effect {
             Effect::Send { .. } => "Send",
             Effect::Close { .. } => "Close",
             Effect::GiveBack { .. } => "GiveBack",
+            Effect::Upgrade { .. } => "Upgrade",
             Effect::Keeper(_) => "Keeper",
             Effect::SetSize { .. } => "SetSize",
             Effect::Write { .. } => "Write",

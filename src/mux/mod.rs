@@ -26,7 +26,7 @@ mod viewer;
 
 pub use effect::Effect;
 pub use environment::Surroundings;
-pub use meta::Meta;
+pub use meta::{Ending, Meta};
 pub use output::Chunk;
 pub use recover::Recovered;
 pub use typing::Typist;

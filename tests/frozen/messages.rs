@@ -1,7 +1,7 @@
 //! Every message of the wire as bytes.
 
 use crate::{bless, hex, kept, unhex};
-use facemux::mux::{Effect, Meta, Mux, Now, Surroundings};
+use facemux::mux::{Effect, Ending, Meta, Mux, Now, Surroundings};
 use facemux::units::{FaceId, Offset, Size};
 use facemux::wire::face::FaceInfo;
 use facemux::wire::frame::{self, FrameReader};
@@ -170,6 +170,15 @@ fn values(lines: &mut Lines) {
     lines.add("EndReport", &end());
 }
 
+fn report() -> ViewerReport {
+    ViewerReport {
+        foreground: Some(0x00ff_ffff),
+        background: Some(0),
+        cursor: None,
+        cell: Some((8, 16)),
+    }
+}
+
 fn requests(lines: &mut Lines) {
     let face = || "12".to_owned();
     let new = NewFace {
@@ -197,12 +206,6 @@ fn requests(lines: &mut Lines) {
         holder: Holder::Client,
         inside: vec!["3".into()],
     };
-    let report = ViewerReport {
-        foreground: Some(0x00ff_ffff),
-        background: Some(0),
-        cursor: None,
-        cell: Some((8, 16)),
-    };
     let all = [
         Request::Speak(Actor::OWNER),
         Request::New(Box::new(new)),
@@ -222,7 +225,7 @@ fn requests(lines: &mut Lines) {
         Request::Upgrade { binary: Some("/usr/bin/facemux".into()) },
         Request::Shown { offset: Offset(70_000) },
         Request::ViewerSize { size: size(), pixels: (0, 0) },
-        Request::Report(report),
+        Request::Report(report()),
         Request::Yield,
         Request::Resume { size: size() },
         Request::Leave,
@@ -407,6 +410,12 @@ fn kept_by_the_keeper(lines: &mut Lines) {
         fixed: true,
         command: "make".into(),
         created_ms: 1_760_000_000_000,
+        report: Some(report()),
+        ending: Some(Ending {
+            cause: EndCause::EvictedIdle,
+            reason: "idle".into(),
+            by: Some("ann".into()),
+        }),
     };
     lines.add("Meta", &meta);
     let (bytes, listed) = certificate();

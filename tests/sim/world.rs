@@ -522,19 +522,3 @@ fn map(memfd: &OwnedFd) -> Memory {
     let pieces = pieces.into_iter().map(|piece| Box::new(piece) as Box<dyn Region>).collect();
     Memory::from_pieces(pieces).unwrap()
 }
-
-fn name(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::Send { .. } => "Send",
-        Effect::Close { .. } => "Close",
-        Effect::GiveBack { .. } => "GiveBack",
-        Effect::Upgrade { .. } => "Upgrade",
-        Effect::Keeper(_) => "Keeper",
-        Effect::SetSize { .. } => "SetSize",
-        Effect::Write { .. } => "Write",
-        Effect::Read { .. } => "Read",
-        Effect::Deliver { .. } => "Deliver",
-        Effect::Exhaust { .. } => "Exhaust",
-        Effect::Drop { .. } => "Drop",
-    }
-}

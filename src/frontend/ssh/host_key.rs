@@ -60,7 +60,8 @@ fn load(path: &Path) -> Result<PrivateKey, HostKeyError> {
             "others may read it; chmod 600 it, or remove it for a new one".into(),
         ));
     }
-    let text = fs::read_to_string(path).map_err(io("read"))?;
+    let bytes = fs::read(path).map_err(io("read"))?;
+    let text = String::from_utf8(bytes).map_err(|_| unusable("it is no text".into()))?;
     let key = PrivateKey::from_openssh(&text).map_err(|e| unusable(e.to_string()))?;
     if matches!(key.key_data(), KeypairData::Ed25519(_)) {
         Ok(key)

@@ -113,10 +113,13 @@ impl Daemon {
                     let taken =
                         face_parts(fds).and_then(|(master, memory)| self.watch(id, master, memory));
                     match taken {
-                        Ok(memory) if self.take_over(now, kept, memory, in_flight, culprit) => {
-                            whole += 1
+                        Ok(memory) => {
+                            if self.take_over(now, kept, memory, in_flight, culprit) {
+                                whole += 1;
+                            } else {
+                                damaged += 1;
+                            }
                         }
-                        Ok(_) => damaged += 1,
                         Err(error) => {
                             damaged += 1;
                             log::error!("face {id}: {error}");

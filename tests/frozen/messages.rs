@@ -153,6 +153,7 @@ fn values(lines: &mut Lines) {
     lines.each("FaceState", &[FaceState::Running, FaceState::Ended]);
     let causes = [C::Exited, C::Signalled, C::OutOfMemory, C::NotStarted];
     lines.each("EndCause", &causes);
+    lines.each("EndCause", &[C::JournalDropped]);
     lines.each("EndCause", &[C::Killed, C::EvictedIdle, C::EvictedLimit, C::Drained]);
     lines.each("SizePolicy", &[SizePolicy::Leader, SizePolicy::Smallest, SizePolicy::Fixed]);
     let formats = [Format::Text, Format::Ansi, Format::Json, Format::Html, Format::Svg];
@@ -329,6 +330,7 @@ fn keeper(lines: &mut Lines) {
         dir: Some("/d".into()),
         url: Some("http://127.0.0.1:7681/?face=".into()),
         accounted: true,
+        sandbox: true,
         trial: true,
     };
     let kept = KeptFace { id, pid: 100, meta: vec![1, 2], exited: Some((killed, reaped.clone())) };
@@ -356,6 +358,7 @@ fn keeper(lines: &mut Lines) {
         size: size(),
         memory_bytes: 68_554_752,
         keep_orphans: true,
+        user: Some("ann".into()),
         meta: vec![5],
     };
     let to = [
@@ -391,6 +394,7 @@ fn frontends(lines: &mut Lines) {
         page_faces: 10,
         idle_timeout_ms: 86_400_000,
         first: true,
+        sandbox: true,
         trial: true,
     };
     lines.add("FrontendStart", &start);

@@ -217,6 +217,11 @@ pub const LOGIN_FAILURES_MAX: u32 = 10;
 pub const LOGIN_FORGIVE_MS: u64 = 6_000;
 /// Bytes of packed history a line of the limit asked for may use: a face told to keep few lines holds little memory.
 pub const HISTORY_LINE_BYTES: usize = 256;
+/// Descriptors the keeper leaves free when it starts faces: what it takes to start daemon and frontends again, or to
+/// hand over to another program. Of few, half.
+pub const KEEPER_DESCRIPTORS_FREE: u64 = 32;
+/// Descriptors the daemon leaves free when it takes clients: faces must find room. Of few, a quarter.
+pub const DAEMON_DESCRIPTORS_FREE: u64 = 64;
 /// Bytes of one message of the keeper: a certificate and what names it.
 pub const KEEPER_MESSAGE_BYTES_MAX: usize = 32 * 1024;
 /// How long faces that print wait, at most, for the answer to a keystroke in another: a program on a machine with few

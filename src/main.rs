@@ -11,6 +11,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     #[cfg(feature = "planted")]
     arm();
+    facemux::sys::signals::ignore_file_size_limit();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|w| w.to_str()) {
         Some("serve") => serve(&words[1..]),
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
             protect("facemux-web", true);
             ExitCode::from(facemux::frontend::web::run())
         }
+        Some("hand-over") => ExitCode::from(facemux::keeper::rehearse()),
         Some("--dir") if words.get(2).is_some_and(|w| w == "serve") => {
             serve(&[&words[..2], &words[3..]].concat())
         }
@@ -67,6 +69,9 @@ fn protect(name: &str, closed: bool) {
 
 fn serve(words: &[OsString]) -> ExitCode {
     footprint::be_sparing();
+    if let Some((table, old, refused)) = facemux::keeper::handed(words) {
+        return ended(facemux::keeper::take_over(table, old, refused));
+    }
     let config = match Config::load(lexopt::Parser::from_args(words)) {
         Ok(config) => config,
         Err(ConfigError::Help) => {
@@ -78,7 +83,11 @@ fn serve(words: &[OsString]) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match facemux::keeper::serve(config) {
+    ended(facemux::keeper::serve(config))
+}
+
+fn ended(result: Result<(), facemux::keeper::StartError>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("facemux serve: {error}");

@@ -118,8 +118,8 @@ impl Run {
         Termios::of(&pty.slave).unwrap().raw().apply(&pty.slave).unwrap();
         let (counts_fd, region) = shared("counts", PAGE_BYTES);
         let slave = pty.slave.try_clone().unwrap();
-        let load =
-            spawn::role("/proc/self/exe", "load", &["load"], vec![slave, counts_fd]).unwrap();
+        let load = spawn::role("/proc/self/exe", "load", &["load"], vec![slave, counts_fd], false)
+            .unwrap();
         let (state_fd, state) = shared("state", PAGE_BYTES + RING_BYTES);
         Run {
             pty,
@@ -141,7 +141,7 @@ impl Run {
         let fds = fds.into_iter().map(|fd| fd.try_clone().unwrap()).collect();
         // Reaped below by its pid, as the keeper does: its account is read from the zombie first.
         #[allow(clippy::zombie_processes)]
-        let pid = spawn::role("/proc/self/exe", "copier", &["copier"], fds).unwrap().id();
+        let pid = spawn::role("/proc/self/exe", "copier", &["copier"], fds, false).unwrap().id();
         let account = AccountFile::open(pid).unwrap();
         let wait_for_record = !self.next_random().is_multiple_of(10);
         let patience = Instant::now() + Duration::from_secs(10);

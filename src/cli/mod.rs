@@ -23,6 +23,7 @@ mod ssh_entry;
 pub mod stop;
 mod table;
 mod token;
+mod upgrade;
 mod version;
 mod wait;
 
@@ -52,6 +53,7 @@ const VERBS: &[Verb] = &[
     rename::VERB,
     events::VERB,
     token::VERB,
+    upgrade::VERB,
     doctor::VERB,
     MODEL,
     completions::VERB,

@@ -7,6 +7,8 @@ use std::fmt::Display;
 
 /// The command did what was asked.
 pub const OK: u8 = 0;
+/// It was tried and did not come to be; everything is as it was.
+pub const FAILED: u8 = 1;
 /// The command line makes no sense.
 pub const USAGE: u8 = 2;
 /// The server cannot be reached or understood.

@@ -4,8 +4,10 @@
 
 use super::session::{Incoming, Session, SessionError};
 use crate::limits::SOCKET_PATH_BYTES_MAX;
+use crate::sys::socket;
 use crate::wire::{Event, FrameError, Refusal, Reply, Request};
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -97,6 +99,10 @@ impl Connection {
     /// `Refused` when the daemon said no, else what broke.
     pub fn call(&mut self, request: &Request) -> Result<Answer, ClientError> {
         self.session.request(request)?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Result<Answer, ClientError> {
         self.flush()?;
         loop {
             while let Some(incoming) = self.session.poll()? {
@@ -109,6 +115,26 @@ impl Connection {
             }
             self.fill()?;
         }
+    }
+
+    /// Asks as `call` does, with a descriptor beside the question.
+    ///
+    /// # Errors
+    /// As `call`.
+    pub fn call_with(
+        &mut self,
+        request: &Request,
+        fd: BorrowedFd<'_>,
+    ) -> Result<Answer, ClientError> {
+        // The greeting first: the descriptor goes with the request's own first byte.
+        self.flush()?;
+        let before = self.session.unsent().len();
+        self.session.request(request)?;
+        debug_assert!(before == 0 && !self.session.unsent().is_empty());
+        let part = [IoSlice::new(self.session.unsent())];
+        let sent = socket::send_with_fds(self.socket.as_fd(), &part, &[fd])?;
+        self.session.sent(sent);
+        self.answer()
     }
 
     /// Waits for the next event (after `Request::Watch`), at most `patience`; `None` when that has passed.

@@ -13,12 +13,13 @@ use crate::sys::log::Style;
 use crate::wire::keeper::{Auth, Settings};
 use crate::wire::request::SizePolicy;
 pub use places::{PlaceError, Places};
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use values::{Value, Values};
 
 /// Everything `facemux serve` needs to know.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// Where things are.
     pub places: Places,
@@ -55,7 +56,7 @@ pub struct Config {
 }
 
 /// What one face may use at most; `None` for no limit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct FaceLimits {
     /// Bytes of memory.
     pub memory_bytes: Option<u64>,
@@ -73,7 +74,7 @@ impl FaceLimits {
 }
 
 /// Whether each face gets a control group.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Cgroup {
     /// Where limits ask for one, or a group was delegated to us.
     Auto,
@@ -84,7 +85,7 @@ pub enum Cgroup {
 }
 
 /// A user of ours and the account its faces run as.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Mapped {
     /// The name by which frontends know it.
     pub user: String,

@@ -2,6 +2,7 @@
 //! checked: ours, and not writable for others.
 
 use crate::sys::process;
+use serde::{Deserialize, Serialize};
 use std::env;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -9,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Where one server keeps everything.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Places {
     /// `--dir` or `FACEMUX_DIR`, absolute, when one was given.
     pub dir: Option<PathBuf>,

@@ -5,14 +5,14 @@
 
 use super::Source;
 use crate::limits::{
-    CHUNK_BYTES, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, GREETING_TIME, OUTBOX_BYTES_MAX,
-    SOCKET_READ_BYTES,
+    CHUNK_BYTES, DAEMON_DESCRIPTORS_FREE, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, GREETING_TIME,
+    OUTBOX_BYTES_MAX, SOCKET_READ_BYTES,
 };
 use crate::mux::{Chunk, ClientId, Mux, Now};
-use crate::sys::process::user;
+use crate::sys::process::{descriptor_limit, user};
 use crate::sys::socket::{FDS_MAX, accept, peer_credentials, recv_with_fds, send_vectored};
 use crate::wire::frame::{self, FrameReader, message_header, output_header, restore_header};
-use crate::wire::{Message, encode};
+use crate::wire::{Message, Refusal, Reply, encode};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use std::collections::{BTreeMap, VecDeque};
@@ -55,6 +55,19 @@ pub(super) struct Conns {
     /// Who has not said what it is, and until when it may.
     silent: VecDeque<(Duration, ClientId)>,
     bytes: Vec<u8>,
+    /// How many descriptors this process may have.
+    descriptors: u64,
+}
+
+/// Says why a connection is not taken, if that can be said at once.
+fn turn_away(socket: &OwnedFd, sentence: String) {
+    log::warn!("refused a connection: {sentence}");
+    let reply = Message::Reply(Box::new(Reply::Refused(Refusal::Limit(sentence))));
+    let framed = frame::framed(&encode(&reply).unwrap_or_default());
+    let greeting = frame::preamble();
+    let parts = [IoSlice::new(&greeting), IoSlice::new(&framed)];
+    // It is closed in any case.
+    let _ = send_vectored(socket.as_fd(), &parts);
 }
 
 impl Conns {
@@ -64,6 +77,7 @@ impl Conns {
             next: 1,
             silent: VecDeque::new(),
             bytes: vec![0; SOCKET_READ_BYTES],
+            descriptors: descriptor_limit(),
         }
     }
 
@@ -96,8 +110,14 @@ impl Conns {
                 return true;
             }
         }
+        let spare = DAEMON_DESCRIPTORS_FREE.min(self.descriptors / 4);
+        if socket.as_raw_fd() as u64 + spare >= self.descriptors {
+            let limit = self.descriptors;
+            turn_away(&socket, format!("the server's limit of {limit} descriptors is reached"));
+            return true;
+        }
         if self.map.len() >= most {
-            log::warn!("refused a connection: {most} are open, the limit");
+            turn_away(&socket, format!("{most} connections are open, the limit"));
             return true;
         }
         let id = self.next;

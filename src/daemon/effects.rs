@@ -3,6 +3,7 @@
 use super::Daemon;
 use crate::mux::{ClientId, Effect, Now};
 use crate::planted::pass;
+use crate::wire::keeper::ToKeeper;
 use mio::unix::SourceFd;
 
 impl Daemon {
@@ -46,6 +47,10 @@ impl Daemon {
                 );
             }
             Effect::Keeper(message) => self.keeper.tell(&message),
+            Effect::Upgrade { client, binary } => {
+                let asker = self.conns.map.get_mut(&client).and_then(|c| c.fds.pop_front());
+                self.keeper.tell_with(&ToKeeper::Upgrade { binary }, asker);
+            }
             Effect::SetSize { face, size, cell } => self.ptys.set_size(face, size, cell),
             Effect::Write { face } => self.write_pty(face),
             Effect::Read { face } => {

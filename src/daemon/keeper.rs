@@ -1,7 +1,7 @@
 //! The daemon's end of the socket to its keeper: messages with descriptors in, messages out, never blocking.
 
 use crate::limits::{KEEPER_MESSAGE_BYTES_MAX, KEEPER_QUEUE_MAX};
-use crate::sys::socket::{recv_with_fds, send_vectored};
+use crate::sys::socket::{recv_with_some_fds, send_with_fds};
 use crate::wire::keeper::{FromKeeper, ToKeeper};
 use crate::wire::{decode, encode};
 use std::cell::RefCell;
@@ -19,7 +19,7 @@ pub(super) struct KeeperLink {
 
 struct Shared {
     socket: OwnedFd,
-    queue: RefCell<VecDeque<Vec<u8>>>,
+    queue: RefCell<VecDeque<(Vec<u8>, Option<OwnedFd>)>>,
 }
 
 /// What came of listening.
@@ -57,10 +57,17 @@ impl KeeperLink {
     pub fn hear(&mut self) -> Heard {
         let mut bytes = [0; KEEPER_MESSAGE_BYTES_MAX];
         loop {
-            return match recv_with_fds(self.fd(), &mut bytes) {
+            return match recv_with_some_fds(self.fd(), &mut bytes) {
                 Ok((0, _)) => Heard::Gone,
                 Ok((n, fds)) => match decode(&bytes[..n]) {
-                    Ok(message) => Heard::Message(message, fds),
+                    Ok(message) => {
+                        if fds.is_none() {
+                            log::error!(
+                                "the keeper's descriptors were lost: there is no room for them"
+                            );
+                        }
+                        Heard::Message(message, fds.unwrap_or_default())
+                    }
                     Err(error) => {
                         log::error!("a message of the keeper: {error}");
                         continue;
@@ -78,11 +85,16 @@ impl KeeperLink {
 
     /// Says something; what the socket does not take now waits.
     pub fn tell(&self, message: &ToKeeper) {
+        self.tell_with(message, None);
+    }
+
+    /// The same, a descriptor beside it.
+    pub fn tell_with(&self, message: &ToKeeper, fd: Option<OwnedFd>) {
         let Ok(bytes) = encode(message) else { return };
         let mut queue = self.shared.queue.borrow_mut();
         // Only log lines may be lost.
         if queue.len() < KEEPER_QUEUE_MAX || !matches!(message, ToKeeper::Log { .. }) {
-            queue.push_back(bytes);
+            queue.push_back((bytes, fd));
         }
         drop(queue);
         self.flush();
@@ -91,8 +103,9 @@ impl KeeperLink {
     /// Sends what waits.
     pub fn flush(&self) {
         let Ok(mut queue) = self.shared.queue.try_borrow_mut() else { return };
-        while let Some(bytes) = queue.front() {
-            match send_vectored(self.fd(), &[IoSlice::new(bytes)]) {
+        while let Some((bytes, fd)) = queue.front() {
+            let fds: Vec<BorrowedFd<'_>> = fd.iter().map(AsFd::as_fd).collect();
+            match send_with_fds(self.fd(), &[IoSlice::new(bytes)], &fds) {
                 Ok(_) => {
                     queue.pop_front();
                 }

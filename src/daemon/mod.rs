@@ -47,6 +47,8 @@ struct Daemon {
     reading: VecDeque<ClientId>,
     /// The listener may have more connections.
     accepting: bool,
+    /// Another daemon is to take over: this one ends as soon as nothing is half done.
+    retiring: bool,
 }
 
 /// What a descriptor belongs to, packed into mio's token.
@@ -128,6 +130,10 @@ impl Daemon {
             if self.keeper.readable() && !self.hear_keeper()? {
                 return Ok(());
             }
+            if self.retiring && !self.mux.is_starting() {
+                self.retire();
+                return Ok(());
+            }
             self.read_turn();
             self.type_turn();
             self.output_turn();
@@ -140,6 +146,13 @@ impl Daemon {
             }
             self.settle();
         }
+    }
+
+    /// Leaves everything to the next daemon: every face's checkpoint up to its last byte, no call in flight.
+    fn retire(&mut self) {
+        self.mux.checkpoint_all();
+        self.ptys.ledger.start();
+        self.keeper.flush();
     }
 
     /// How long the poll may sleep: for ever when nothing is due.

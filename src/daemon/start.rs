@@ -73,6 +73,7 @@ pub(super) fn start() -> Result<Daemon, SysError> {
         typing: VecDeque::new(),
         reading: VecDeque::new(),
         accepting: true,
+        retiring: false,
         poll,
     };
     daemon.recover(&start)?;
@@ -98,6 +99,7 @@ impl Daemon {
         if let Some(crash) = &start.crash {
             log::info!("took over from a daemon that ended: {}", crash.reason);
         }
+        let (mut whole, mut damaged) = (0, 0);
         loop {
             let now = self.now();
             match await_message(&mut self.keeper)? {
@@ -108,13 +110,23 @@ impl Daemon {
                     let in_flight = in_flight(start.crash.as_ref(), record.as_ref(), id);
                     // What is parsed again may end this daemon too.
                     self.ptys.ledger.mark_parsing(id, 0);
-                    match face_parts(fds)
-                        .and_then(|(master, memory)| self.watch(id, master, memory))
-                    {
-                        Ok(memory) => self.take_over(now, kept, memory, in_flight, culprit),
+                    let taken =
+                        face_parts(fds).and_then(|(master, memory)| self.watch(id, master, memory));
+                    match taken {
+                        Ok(memory) => {
+                            if self.take_over(now, kept, memory, in_flight, culprit) {
+                                whole += 1;
+                            } else {
+                                damaged += 1;
+                            }
+                        }
                         Err(error) => {
+                            damaged += 1;
                             log::error!("face {id}: {error}");
-                            self.mux.handle_lost(now, kept, &error.to_string());
+                            // One that is on trial is to be found wanting, not to end faces.
+                            if !start.trial {
+                                self.mux.handle_lost(now, kept, &error.to_string());
+                            }
                         }
                     }
                     self.ptys.ledger.parsed();
@@ -134,12 +146,31 @@ impl Daemon {
         // From here on the last daemon's record is gone: all it said is in the faces' own memory.
         pass("recovered");
         self.ptys.ledger.start();
-        self.keeper.tell(&ToKeeper::Ready);
+        self.keeper.tell(&ToKeeper::Ready { whole, damaged });
+        if start.trial {
+            self.await_begin()?;
+        }
+        self.mux.handle_recovered(self.now());
         let faces: Vec<FaceId> = self.ptys.map.keys().copied().collect();
         for face in faces {
             self.queue_face(face);
         }
         self.settle();
+        Ok(())
+    }
+
+    /// On trial nothing is touched that the last daemon would have to find as it left it, until the keeper says so.
+    fn await_begin(&mut self) -> Result<(), SysError> {
+        let mut meanwhile = Vec::new();
+        loop {
+            match await_message(&mut self.keeper)? {
+                (FromKeeper::Begin, _) => break,
+                other => meanwhile.push(other),
+            }
+        }
+        for (message, fds) in meanwhile {
+            self.obey_keeper(message, fds);
+        }
         Ok(())
     }
 
@@ -179,6 +210,7 @@ impl Daemon {
         Ok(memory)
     }
 
+    /// Gives whether its screen is what it was, or in quarantine as it was.
     fn take_over(
         &mut self,
         now: Now,
@@ -186,7 +218,7 @@ impl Daemon {
         memory: Memory,
         in_flight: InFlight,
         culprit: bool,
-    ) {
+    ) -> bool {
         let id = kept.id;
         match in_flight.unnoted(&memory) {
             (0, 0) => {}
@@ -194,7 +226,8 @@ impl Daemon {
                 "face {id}: in flight when the last daemon ended: {read} bytes read, {written} written"
             ),
         }
-        match self.mux.handle_kept(now, kept, memory, in_flight, culprit) {
+        let recovered = self.mux.handle_kept(now, kept, memory, in_flight, culprit);
+        match recovered {
             Recovered::Whole => {}
             Recovered::Quarantined => {
                 log::error!("face {id} is quarantined: its output has ended the daemon twice");
@@ -203,6 +236,7 @@ impl Daemon {
                 log::error!("face {id}: its checkpoint could not be read; its screen begins anew")
             }
         }
+        recovered != Recovered::Anew
     }
 }
 

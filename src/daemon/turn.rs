@@ -13,6 +13,7 @@ use crate::wire::keeper::{FromKeeper, ToKeeper};
 use crate::wire::{Frame, Holder, Message, Refusal, Reply, Request, decode};
 use mio::event::Event;
 use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
 
 /// A read that gave fewer bytes than this emptied the PTY: what comes later wakes the poll again.
 const READ_EMPTIED_BELOW: usize = 2048;
@@ -362,45 +363,50 @@ impl Daemon {
     /// Does what the keeper says. Gives `false` when it is gone.
     pub(super) fn hear_keeper(&mut self) -> Result<bool, SysError> {
         loop {
-            let (message, fds) = match self.keeper.hear() {
+            match self.keeper.hear() {
                 Heard::Nothing => return Ok(true),
                 Heard::Gone => return Ok(false),
-                Heard::Message(message, fds) => (message, fds),
-            };
-            let now = self.now();
-            match message {
-                FromKeeper::Spawned { id, pid } => match start::face_parts(fds) {
-                    Ok((master, memory)) => {
-                        if let Err(error) = self.ptys.add(self.poll.registry(), id, master) {
-                            log::error!("face {id}: watch its PTY: {error}");
-                        }
-                        self.mux.handle_spawned(now, id, pid, memory);
-                    }
-                    Err(error) => {
-                        log::error!("face {id}: {error}");
-                        self.keeper.tell(&ToKeeper::End { id, grace_ms: 0 });
-                        self.mux.handle_spawn_failed(now, id, 0, &error.to_string());
-                    }
-                },
-                FromKeeper::SpawnFailed { id, errno, what } => {
-                    self.mux.handle_spawn_failed(now, id, errno, &what)
-                }
-                FromKeeper::Exited { id, exit, reaped } => {
-                    self.mux.handle_exited(now, id, exit, reaped)
-                }
-                FromKeeper::Reserved { upto } => {
-                    self.mux.handle_reserved(now, upto, &mut self.ptys)
-                }
-                FromKeeper::Drain => self.mux.handle_drain(now),
-                FromKeeper::Processes(json) => self.mux.handle_processes(json),
-                FromKeeper::Start(_)
-                | FromKeeper::Face(_)
-                | FromKeeper::Certificate { .. }
-                | FromKeeper::Go => {
-                    log::error!("the keeper starts a daemon that has started");
-                }
+                Heard::Message(message, fds) => self.obey_keeper(message, fds),
             }
-            self.settle();
         }
+    }
+
+    /// Does one thing the keeper says.
+    pub(super) fn obey_keeper(&mut self, message: FromKeeper, fds: Vec<OwnedFd>) {
+        let now = self.now();
+        match message {
+            FromKeeper::Spawned { id, pid } => match start::face_parts(fds) {
+                Ok((master, memory)) => {
+                    if let Err(error) = self.ptys.add(self.poll.registry(), id, master) {
+                        log::error!("face {id}: watch its PTY: {error}");
+                    }
+                    self.mux.handle_spawned(now, id, pid, memory);
+                }
+                Err(error) => {
+                    log::error!("face {id}: {error}");
+                    self.keeper.tell(&ToKeeper::End { id, grace_ms: 0 });
+                    self.mux.handle_spawn_failed(now, id, 0, &error.to_string());
+                }
+            },
+            FromKeeper::SpawnFailed { id, errno, what } => {
+                self.mux.handle_spawn_failed(now, id, errno, &what)
+            }
+            FromKeeper::Exited { id, exit, reaped } => {
+                self.mux.handle_exited(now, id, exit, reaped)
+            }
+            FromKeeper::Reserved { upto } => self.mux.handle_reserved(now, upto, &mut self.ptys),
+            FromKeeper::Drain => self.mux.handle_drain(now),
+            FromKeeper::Retire => self.retiring = true,
+            // Only one on trial waits for it.
+            FromKeeper::Begin => {}
+            FromKeeper::Processes(json) => self.mux.handle_processes(json),
+            FromKeeper::Start(_)
+            | FromKeeper::Face(_)
+            | FromKeeper::Certificate { .. }
+            | FromKeeper::Go => {
+                log::error!("the keeper starts a daemon that has started");
+            }
+        }
+        self.settle();
     }
 }

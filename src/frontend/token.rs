@@ -81,9 +81,17 @@ pub struct Grant {
 }
 
 /// All tokens of one state directory.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Store {
+    tokens: Vec<Entry>,
+}
+
+/// The store as it stands in its file.
+#[derive(Serialize, Deserialize)]
+struct Written {
     version: u32,
+    /// Of the tokens: finds damage, not forgers.
+    sum: String,
     tokens: Vec<Entry>,
 }
 
@@ -91,7 +99,7 @@ pub struct Store {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TokenError {
     /// The file is not what this program writes.
-    #[error("token file: {0}")]
+    #[error("{0}")]
     Malformed(String),
     /// There are too many.
     #[error("{TOKENS_MAX} tokens exist already; revoke some")]
@@ -101,32 +109,29 @@ pub enum TokenError {
     Unknown(String),
 }
 
-impl Default for Store {
-    fn default() -> Store {
-        Store { version: VERSION, tokens: Vec::new() }
-    }
-}
-
 impl Store {
     /// Reads what `to_text` wrote.
     ///
     /// # Errors
     /// `Malformed`, naming what is wrong.
     pub fn parse(text: &str) -> Result<Store, TokenError> {
-        let store: Store =
-            serde_json::from_str(text).map_err(|e| TokenError::Malformed(e.to_string()))?;
-        if store.version != VERSION {
-            let found = store.version;
-            return Err(TokenError::Malformed(format!(
-                "version {found}; this program reads {VERSION}"
-            )));
+        let malformed = |why: String| TokenError::Malformed(why);
+        let written: Written = serde_json::from_str(text).map_err(|e| malformed(e.to_string()))?;
+        if written.version != VERSION {
+            let found = written.version;
+            return Err(malformed(format!("version {found}; this program reads {VERSION}")));
         }
-        Ok(store)
+        if written.sum != sum(&written.tokens) {
+            return Err(malformed("its checksum does not match".to_owned()));
+        }
+        Ok(Store { tokens: written.tokens })
     }
 
     /// The whole file.
     pub fn to_text(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        let tokens = self.tokens.clone();
+        let written = Written { version: VERSION, sum: sum(&tokens), tokens };
+        let mut text = serde_json::to_string_pretty(&written).unwrap_or_default();
         text.push('\n');
         text
     }
@@ -251,6 +256,10 @@ impl Store {
         let hash = hex(&digest(secret));
         self.tokens.retain(|t| !bool::from(t.hash.as_bytes().ct_eq(hash.as_bytes())));
     }
+}
+
+fn sum(tokens: &[Entry]) -> String {
+    hex(&digest(&serde_json::to_string(tokens).unwrap_or_default())[..8])
 }
 
 fn digest(secret: &str) -> [u8; 32] {

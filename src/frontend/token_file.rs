@@ -5,8 +5,9 @@
 //! reads half of it.
 
 use super::token::{SECRET_BYTES, Store, TokenError};
+use crate::sys::disk;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,18 @@ pub enum TokenFileError {
         /// What the system said.
         source: io::Error,
     },
-    /// What is in it, or what was asked of it.
+    /// What is in it is not what was written.
+    #[error(
+        "{} is damaged ({why}): nobody is let in by it. Move it away; tokens and logins are then to be made anew",
+        .path.display()
+    )]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// How.
+        why: TokenError,
+    },
+    /// What was asked of it.
     #[error(transparent)]
     Token(#[from] TokenError),
 }
@@ -59,8 +71,11 @@ impl TokenFile {
             self.store = match looks {
                 None => Store::default(),
                 Some(_) => {
-                    let text = fs::read_to_string(&self.path).map_err(|e| self.error("read", e))?;
-                    Store::parse(&text)?
+                    let bytes = fs::read(&self.path).map_err(|e| self.error("read", e))?;
+                    let damaged = |why| TokenFileError::Damaged { path: self.path.clone(), why };
+                    let text = String::from_utf8(bytes)
+                        .map_err(|_| damaged(TokenError::Malformed("it is no text".into())))?;
+                    Store::parse(&text).map_err(damaged)?
                 }
             };
             self.seen = looks;
@@ -80,7 +95,8 @@ impl TokenFile {
         self.read()?;
         let mut store = self.store.clone();
         let result = change(&mut store)?;
-        self.write(&store).map_err(|e| self.error("write", e))?;
+        disk::replace(&self.path, store.to_text().as_bytes())
+            .map_err(|e| self.error("write", e))?;
         self.store = store;
         self.seen = None;
         Ok(result)
@@ -89,31 +105,17 @@ impl TokenFile {
     fn lock(&self) -> Result<File, TokenFileError> {
         let path = self.path.with_extension("lock");
         let open = || {
-            let file = private().create(true).truncate(false).open(&path)?;
+            let mut options = OpenOptions::new();
+            let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path)?;
             file.lock()?;
             Ok(file)
         };
         open().map_err(|e| self.error("lock", e))
     }
 
-    fn write(&self, store: &Store) -> io::Result<()> {
-        let fresh = self.path.with_extension("new");
-        let mut file = private().create(true).truncate(true).open(&fresh)?;
-        file.write_all(store.to_text().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.path)
-    }
-
     fn error(&self, what: &'static str, source: io::Error) -> TokenFileError {
         TokenFileError::Io { what, path: self.path.clone(), source }
     }
-}
-
-/// Opens for writing, for the owner alone, and no link that somebody laid there.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    options
 }
 
 /// Randomness for a secret, from the kernel.
@@ -158,8 +160,45 @@ mod tests {
         assert_eq!(two.read().unwrap().tokens(0).count(), 2);
         let mode = fs::metadata(dir.join(NAME)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        fs::write(dir.join(NAME), "x").unwrap();
-        assert!(one.read().is_err());
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_file_lets_nobody_in_and_says_so() {
+        let dir = std::env::temp_dir().join(format!("facemux-damaged-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let grant =
+            |role| Grant { good_for: Use::Token, role, face: Some(7), user: None, ttl_ms: Some(9) };
+        let add = |s: &mut Store| {
+            s.add(grant(Role::Viewer), [7; SECRET_BYTES], 0)?;
+            Ok::<_, TokenFileError>(s.add(grant(Role::Driver), [8; SECRET_BYTES], 0)?)
+        };
+        let secret = TokenFile::new(&dir).change(add).unwrap();
+        let path = dir.join(NAME);
+        let whole = fs::read(&path).unwrap();
+        let found = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            let mut file = TokenFile::new(&dir);
+            file.read().map(|s| (s.find(&secret, 1).cloned(), s.tokens(1).count()))
+        };
+        let good = found(&whole).unwrap();
+        assert_eq!((good.0.is_some(), good.1), (true, 2));
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            for bit in [0x01, 0x20, 0x80] {
+                damaged[at] = whole[at] ^ bit;
+                // Blanks between its parts say nothing: damage there does no harm.
+                match found(&damaged) {
+                    Ok(same) => assert_eq!(same, good, "byte {at} with {bit}"),
+                    Err(e) => assert!(e.to_string().contains("tokens.json is damaged"), "{e}"),
+                }
+            }
+            assert!(at == whole.len() - 1 || found(&whole[..at]).is_err(), "cut at byte {at}");
+        }
+        // Nothing is added to what cannot be read: what it holds may still be wanted.
+        fs::write(&path, "x").unwrap();
+        assert!(TokenFile::new(&dir).change(add).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"x");
         fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -41,6 +41,11 @@ impl Accounts {
         Ok(Accounts { map })
     }
 
+    /// The map of the program whose place we took: it was found to be good.
+    pub fn inherited(map: Vec<Mapped>) -> Accounts {
+        Accounts { map }
+    }
+
     /// The account of this face, and into its environment what goes with it. `None`: ours.
     ///
     /// # Errors

@@ -148,9 +148,7 @@ impl Server {
     }
 
     fn knows(&self, pid: u32) -> bool {
-        let frontends = [&self.web, &self.ssh];
-        self.daemon.role.pid == Some(pid)
-            || frontends.into_iter().flatten().any(|f| f.role.pid == Some(pid))
+        self.own_processes().any(|own| own == pid)
             || self.left_alone.contains(&pid)
             || self.faces.values().any(|f| (f.pid == pid && f.lives()) || f.adopted.contains(&pid))
     }
@@ -183,9 +181,8 @@ impl Server {
     /// How to know what is of this face while it is being killed.
     fn prey(&self, id: FaceId) -> Option<Prey> {
         let face = self.faces.get(&id)?;
-        let frontends = [&self.web, &self.ssh].into_iter().flatten();
         let mut others = self.left_alone.clone();
-        others.extend(frontends.filter_map(|f| f.role.pid).chain(self.daemon.role.pid));
+        others.extend(self.own_processes());
         let mut sole = true;
         for other in self.faces.values().filter(|f| f.id != id && f.lives()) {
             others.insert(other.pid);

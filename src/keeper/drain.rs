@@ -67,6 +67,7 @@ impl Server {
             return;
         }
         log::info!("draining: {reason}");
+        self.drop_upgrade(now);
         self.phase = Phase::Telling { until: now + TELLING };
         for role in self.roles() {
             role.retire();
@@ -112,10 +113,10 @@ impl Server {
                 self.flush(now);
                 // The end of its link tells the daemon to go, after all that was still on its way.
                 self.daemon.link.take_if(|link| link.is_empty());
-                if self.roles().all(|r| r.pid.is_none()) {
+                if self.roles().all(|r| r.pid.is_none()) && self.leaving.is_empty() {
                     self.close();
                 } else if now >= until {
-                    for pid in self.roles().filter_map(|r| r.pid).collect::<Vec<_>>() {
+                    for pid in self.own_processes().collect::<Vec<_>>() {
                         log::warn!("process {pid} did not go by itself and is killed");
                         // Gone meanwhile is as good.
                         let _ = process::kill(pid, signals::KILL);
@@ -146,6 +147,11 @@ impl Server {
                 // Gone meanwhile is as good.
                 let _ = process::kill(pid, signals::TERMINATE);
             }
+        }
+        for leaver in &mut self.leaving {
+            leaver.link = None;
+            // Gone meanwhile is as good.
+            let _ = process::kill(leaver.pid, signals::TERMINATE);
         }
         self.advance(now);
     }

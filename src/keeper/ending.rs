@@ -4,9 +4,12 @@
 //! orphans come to us; it stays unreaped until they are gone, so that its pid still names it. Processes are
 //! signalled by pidfd after a second look at their start time: a pid used anew is never hit.
 
+use super::role::milliseconds;
 use crate::sys::process::{self, Ended};
 use crate::sys::procfs::{self, ProcessStat};
 use crate::sys::signals;
+use crate::wire::keeper::Exit;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -35,6 +38,17 @@ pub struct Ending {
     clean_looks: u32,
 }
 
+/// An end under way, as it is told to the program that takes the keeper's place.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeptEnding {
+    first: Option<Exit>,
+    reaped: Vec<(u32, String)>,
+    kill_in_ms: u64,
+    /// How long ago SIGKILL was due.
+    killing_ms: u64,
+    asked: BTreeSet<u32>,
+}
+
 /// What one look came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Look {
@@ -58,6 +72,40 @@ impl Ending {
             look_at: now,
             pause: LOOK_AGAIN,
             asked: BTreeSet::new(),
+            clean_looks: 0,
+        }
+    }
+
+    /// For the program that takes our place.
+    pub fn kept(&self, now: Instant) -> KeptEnding {
+        let first = self.first.map(|ended| match ended {
+            Ended::Code(code) => Exit::Code(code),
+            Ended::Signal(signal) => Exit::Signal { signal, oom: false },
+        });
+        KeptEnding {
+            first,
+            reaped: self.reaped.clone(),
+            kill_in_ms: milliseconds(self.kill_at.saturating_duration_since(now)),
+            killing_ms: milliseconds(now.saturating_duration_since(self.kill_at)),
+            asked: self.asked.clone(),
+        }
+    }
+
+    /// As the program whose place we took left it; looked at anew at once.
+    pub fn inherited(kept: KeptEnding, now: Instant) -> Ending {
+        let first = kept.first.map(|exit| match exit {
+            Exit::Code(code) => Ended::Code(code),
+            Exit::Signal { signal, .. } => Ended::Signal(signal),
+        });
+        let late = Duration::from_millis(kept.killing_ms);
+        let due = now + Duration::from_millis(kept.kill_in_ms);
+        Ending {
+            first,
+            reaped: kept.reaped,
+            kill_at: due.checked_sub(late).unwrap_or(due),
+            look_at: now,
+            pause: LOOK_AGAIN,
+            asked: kept.asked,
             clean_looks: 0,
         }
     }

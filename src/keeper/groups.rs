@@ -51,6 +51,10 @@ impl Groups {
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let wanted = wanted(&limits);
         for mut found in hierarchies(&mounts, &own) {
+            // The image we were before stepped aside: the groups are where they were.
+            if found.own.ends_with(aside()) {
+                found.own.pop();
+            }
             found.controllers.retain(|c| wanted.contains(&c.as_str()));
             let useful = !found.controllers.is_empty()
                 || (found.unified && (wish == Cgroup::On || is_delegated(&found.own)));
@@ -207,6 +211,11 @@ fn name(id: FaceId) -> String {
     format!("facemux-{}-{id}", std::process::id())
 }
 
+/// The group into which we step aside.
+fn aside() -> String {
+    format!("facemux-{}-server", std::process::id())
+}
+
 fn wanted(limits: &FaceLimits) -> Vec<&'static str> {
     let all = [
         ("memory", limits.memory_bytes.is_some()),
@@ -299,7 +308,7 @@ fn open_way(hierarchy: &Hierarchy) -> io::Result<()> {
     if write(&control, &missing.join(" ")).is_ok() {
         return Ok(());
     }
-    let aside = hierarchy.own.join(format!("facemux-{}-server", std::process::id()));
+    let aside = hierarchy.own.join(aside());
     fs::create_dir_all(&aside)?;
     write(&aside.join("cgroup.procs"), "0")?;
     write(&control, &missing.join(" "))

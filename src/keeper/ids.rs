@@ -1,13 +1,12 @@
 //! Which ids may be used: a number on disk that only grows, written before any id below it is given out.
 //!
-//! Two files, each whole or old (temporary file, fsync, rename, fsync of the directory) and each with a checksum.
+//! Two files, each whole or old (`disk::replace`) and each with a checksum.
 //! The backup is written first, so it is never behind: when one is damaged, the other tells the truth.
 
-use crate::sys::{SysError, clock};
+use crate::sys::{SysError, clock, disk};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 const NAMES: [&str; 2] = ["ids.backup", "ids"];
@@ -37,6 +36,11 @@ impl Ids {
         let damaged = found.iter().any(Result::is_err);
         let next = next.unwrap_or_else(|| if damaged { beyond_any() } else { 1 });
         Ids { state: state.to_path_buf(), next, reserved: next }
+    }
+
+    /// As the program whose place we took had them.
+    pub fn inherited(state: &Path, next: u64, reserved: u64) -> Ids {
+        Ids { state: state.to_path_buf(), next, reserved }
     }
 
     /// The next id that no face had.
@@ -80,7 +84,7 @@ impl Ids {
     fn write(&self, upto: u64) -> Result<(), SysError> {
         for name in NAMES {
             let path = self.state.join(name);
-            replace(&self.state, &path, &text(upto))
+            disk::replace(&path, text(upto).as_bytes())
                 .map_err(SysError::on("write", path.display().to_string()))?;
         }
         Ok(())
@@ -112,17 +116,6 @@ fn read(path: &Path) -> Result<Option<u64>, String> {
         Some(upto) if text(upto) == found => Ok(Some(upto)),
         _ => Err("it is damaged".to_owned()),
     }
-}
-
-/// The file holds the text whole, or what it held before, whenever the power goes.
-fn replace(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct Link {
     socket: OwnedFd,
     waiting: VecDeque<Parcel>,
     bytes: Vec<u8>,
+    /// The loop's poll has it.
+    pub watched: bool,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ pub enum Sent {
 impl Link {
     /// Over our end of a pair.
     pub fn new(socket: OwnedFd) -> Link {
-        Link { socket, waiting: VecDeque::new(), bytes: vec![0; FRAME_BYTES_MAX] }
+        Link { socket, waiting: VecDeque::new(), bytes: Vec::new(), watched: false }
     }
 
     /// The socket's number, to be polled.
@@ -84,18 +86,34 @@ impl Link {
         Ok(Sent::All)
     }
 
-    /// The next message; `None` when there is none just now.
+    /// The next message and its descriptors; `None` when there is none just now.
     ///
     /// # Errors
     /// `UnexpectedEof` when the other side is gone; `InvalidData` for what is no message.
-    pub fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+    pub fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+        let Some((len, fds)) = self.next_bytes()? else { return Ok(None) };
+        let message = decode(&self.bytes[..len]);
+        message
+            .map(|message| Some((message, fds)))
+            .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
+    }
+
+    /// The next message as text, for what is not said by the codec.
+    ///
+    /// # Errors
+    /// As `next`.
+    pub fn next_text(&mut self) -> io::Result<Option<String>> {
+        let Some((len, _)) = self.next_bytes()? else { return Ok(None) };
+        Ok(Some(String::from_utf8_lossy(&self.bytes[..len]).into_owned()))
+    }
+
+    fn next_bytes(&mut self) -> io::Result<Option<(usize, Vec<OwnedFd>)>> {
+        // Made when something is first heard: frontends hardly say anything.
+        self.bytes.resize(FRAME_BYTES_MAX, 0);
         loop {
             return match socket::recv_with_fds(self.socket.as_fd(), &mut self.bytes) {
                 Ok((0, _)) => Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok((len, _)) => {
-                    let message = decode(&self.bytes[..len]);
-                    message.map(Some).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
-                }
+                Ok(taken) => Ok(Some(taken)),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => Err(e),

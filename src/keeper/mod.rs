@@ -11,6 +11,7 @@ mod drain;
 mod ending;
 mod face;
 mod groups;
+mod handover;
 mod ids;
 mod link;
 mod oom;
@@ -18,10 +19,13 @@ mod role;
 mod roles;
 mod server;
 mod start;
+mod table;
+mod upgrade;
 
 use crate::config::Config;
 use crate::sys::{SysError, footprint};
 use drain::Phase;
+pub use handover::{handed, rehearse};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use server::Server;
@@ -31,7 +35,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Instant;
 
 const SIGNALS: Token = Token(0);
-const DAEMON: Token = Token(1);
+const LINKS: Token = Token(1);
 
 /// Runs the server until it has drained.
 ///
@@ -42,10 +46,19 @@ pub fn serve(config: Config) -> Result<(), StartError> {
     Ok(turn(server, &held)?)
 }
 
+/// Goes on in the place of the program whose table is at descriptor `table`, and which is itself at `old`; with
+/// `refused` we are that program, and the one that was to take our place says why it did not.
+///
+/// # Errors
+/// `StartError` when neither can go on.
+pub fn take_over(table: RawFd, old: RawFd, refused: Option<String>) -> Result<(), StartError> {
+    let (server, held) = handover::take(table, old, refused)?;
+    Ok(turn(server, &held)?)
+}
+
 fn turn(mut server: Server, held: &Held) -> Result<(), SysError> {
     let mut poll = Poll::new().map_err(SysError::on("create", "the poll"))?;
     let mut events = Events::with_capacity(8);
-    let mut polled: Option<(RawFd, u32)> = None;
     let signals = held.signals.as_fd().as_raw_fd();
     watch(&poll, signals, SIGNALS, Interest::READABLE)?;
     while server.phase != Phase::Over {
@@ -53,13 +66,9 @@ fn turn(mut server: Server, held: &Held) -> Result<(), SysError> {
         server.start_roles(now);
         // What that says to the daemon goes now: nothing may wake this loop for long.
         server.flush(now);
-        // Each daemon has a socket of its own, which may have its predecessor's number.
-        let current = server.daemon_socket().map(|fd| (fd, server.daemon.role.starts));
-        if current != polled {
-            polled = current;
-            if let Some((fd, _)) = current {
-                watch(&poll, fd, DAEMON, Interest::READABLE | Interest::WRITABLE)?;
-            }
+        for link in server.links_mut().filter(|l| !l.watched) {
+            watch(&poll, link.raw_fd(), LINKS, Interest::READABLE | Interest::WRITABLE)?;
+            link.watched = true;
         }
         let timeout = deadline(&server).map(|at| at.saturating_duration_since(now));
         match poll.poll(&mut events, timeout) {
@@ -69,7 +78,7 @@ fn turn(mut server: Server, held: &Held) -> Result<(), SysError> {
             Ok(()) | Err(_) => {}
         }
         let now = Instant::now();
-        if events.iter().any(|e| e.token() == DAEMON) {
+        if events.iter().any(|e| e.token() == LINKS) {
             server.handle_daemon(now);
         }
         if events.iter().any(|e| e.token() == SIGNALS) {
@@ -78,6 +87,7 @@ fn turn(mut server: Server, held: &Held) -> Result<(), SysError> {
         if server.look_at().is_some_and(|at| at <= now) {
             server.look(now);
         }
+        server.advance_upgrade(now);
         server.advance(now);
         server.flush(now);
         if std::mem::take(&mut server.has_started) {
@@ -107,7 +117,13 @@ fn take_signals(server: &mut Server, held: &Held, now: Instant) {
 }
 
 fn deadline(server: &Server) -> Option<Instant> {
-    let times = [server.start_at(), server.look_at(), server.advance_at(), server.send_at()];
+    let times = [
+        server.start_at(),
+        server.look_at(),
+        server.advance_at(),
+        server.send_at(),
+        server.upgrade_at(),
+    ];
     times.into_iter().flatten().min()
 }
 

@@ -21,6 +21,16 @@ impl OomCount {
         OomCount { file, last }
     }
 
+    /// The count at the last call.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// As found by the program whose place we took: what was counted then was told.
+    pub fn inherited(last: u64) -> OomCount {
+        OomCount { last, ..OomCount::find() }
+    }
+
     /// Whether it grew since the last call.
     pub fn grew(&mut self) -> bool {
         let Some(now) = self.file.as_deref().and_then(count) else { return false };

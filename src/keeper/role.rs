@@ -1,6 +1,7 @@
 //! A process of our own that must run: when it was started, how often it failed, when it is to be started again.
 
 use crate::planted::is_quick;
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// A process that lived this long had no trouble starting: the back-off begins anew.
@@ -9,6 +10,17 @@ const STABLE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest wait between two starts.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// A role as it is told to the program that takes the keeper's place.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeptRole {
+    name: String,
+    pid: Option<u32>,
+    starts: u32,
+    failures: u32,
+    lived_ms: u64,
+    start_in_ms: Option<u64>,
+}
 
 /// One of daemon, web and ssh.
 #[derive(Debug)]
@@ -60,6 +72,44 @@ impl Role {
         pause
     }
 
+    /// Another is to take its place at once: gives the process that has it.
+    pub fn succeed(&mut self, now: Instant) -> Option<u32> {
+        self.start_at = Some(now);
+        self.pid.take()
+    }
+
+    /// The process that had the place has it again.
+    pub fn reinstate(&mut self, pid: u32) {
+        self.pid = Some(pid);
+        self.start_at = None;
+    }
+
+    /// For the program that takes our place.
+    pub fn kept(&self, now: Instant) -> KeptRole {
+        KeptRole {
+            name: self.name.to_owned(),
+            pid: self.pid,
+            starts: self.starts,
+            failures: self.failures,
+            lived_ms: milliseconds(now.saturating_duration_since(self.started_at)),
+            start_in_ms: self.start_at.map(|at| milliseconds(at.saturating_duration_since(now))),
+        }
+    }
+
+    /// As the program whose place we took left it; `None` for a role nobody knows.
+    pub fn inherited(kept: &KeptRole, now: Instant) -> Option<Role> {
+        let name = ["daemon", "web", "ssh"].into_iter().find(|n| *n == kept.name)?;
+        let lived = Duration::from_millis(kept.lived_ms);
+        Some(Role {
+            name,
+            pid: kept.pid,
+            starts: kept.starts,
+            failures: kept.failures,
+            started_at: now.checked_sub(lived).unwrap_or(now),
+            start_at: kept.start_in_ms.map(|ms| now + Duration::from_millis(ms)),
+        })
+    }
+
     /// It is not to be started again.
     pub fn retire(&mut self) {
         self.start_at = None;
@@ -70,6 +120,11 @@ impl Role {
         self.pid = None;
         self.start_at = None;
     }
+}
+
+/// For a table: how long, in whole milliseconds.
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use super::link::Link;
 use super::server::{Frontend, Server};
 use super::start::is_json;
+use super::upgrade::{Stage, Upgrade};
 use crate::sys::ledger::{AccountFile, Ledger};
 use crate::sys::process::Ended;
 use crate::sys::{SysError, signals, socket, spawn};
@@ -15,7 +16,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 /// This very program, also when its file was replaced.
-const PROGRAM: &str = "/proc/self/exe";
+pub(super) const PROGRAM: &str = "/proc/self/exe";
 
 impl Server {
     /// Starts what is due.
@@ -24,10 +25,14 @@ impl Server {
         if due(self.daemon.role.start_at())
             && let Err(e) = self.start_daemon(now)
         {
-            let pause = self.daemon.role.failed(now);
-            log::error!("{e}; trying again in {pause:?}");
+            if self.trial().is_some() {
+                self.trial_failed(now, &e);
+            } else {
+                let pause = self.daemon.role.failed(now);
+                log::error!("{e}; trying again in {pause:?}");
+            }
         }
-        let mut started = false;
+        let (mut started, mut failed) = (false, None);
         for name in ["web", "ssh"] {
             let slot = if name == "web" { &mut self.web } else { &mut self.ssh };
             let Some(mut frontend) = slot.take_if(|f| due(f.role.start_at())) else { continue };
@@ -36,9 +41,17 @@ impl Server {
                 Err(e) => {
                     let pause = frontend.role.failed(now);
                     log::error!("{e}; trying again in {pause:?}");
+                    failed = frontend.on_trial.then_some(e);
                 }
             }
-            if name == "web" { self.web = Some(frontend) } else { self.ssh = Some(frontend) }
+            if name == "web" {
+                self.web = Some(frontend)
+            } else {
+                self.ssh = Some(frontend)
+            }
+            if let Some(e) = failed.take() {
+                self.trial_failed(now, &e);
+            }
         }
         if started {
             self.tell_processes();
@@ -56,7 +69,9 @@ impl Server {
 
     fn start_daemon(&mut self, now: Instant) -> Result<(), SysError> {
         let (ours, theirs) = socket::seqpacket_pair()?;
-        let child = spawn::role(PROGRAM, "facemux", &["daemon"], vec![theirs])
+        let trial = self.trial();
+        let program = trial.as_deref().unwrap_or(PROGRAM);
+        let child = spawn::role(program, "facemux", &["daemon"], vec![theirs], false)
             .map_err(SysError::on("start", "the daemon"))?;
         let role = &mut self.daemon.role;
         let generation = role.starts;
@@ -80,6 +95,7 @@ impl Server {
             url: self.web.as_ref().map(|f| format!("{}/?face=", self.url(f))),
             accounted: self.daemon.account.is_some(),
             sandbox: self.config.sandbox,
+            trial: trial.is_some(),
         };
         let fds = vec![Rc::clone(&self.listener), Rc::clone(&self.ledger)];
         self.tell(&FromKeeper::Start(Box::new(start)), fds);
@@ -119,6 +135,7 @@ impl Server {
             idle_timeout_ms: self.config.settings.idle_timeout_ms,
             first: frontend.role.starts == 0,
             sandbox: self.config.sandbox,
+            trial: frontend.on_trial,
         };
         let mut link = Link::new(ours);
         // Before it starts, so that its first read finds them.
@@ -126,7 +143,9 @@ impl Server {
             link.post(&message, vec![]).map_err(io::Error::other).and_then(|()| link.flush());
         sent.map_err(SysError::on("send settings to", format!("the {name} frontend")))?;
         let listener = frontend.listener.try_clone().map_err(SysError::on("copy", "a listener"))?;
-        let child = spawn::role(PROGRAM, "facemux", &[name], vec![listener, theirs])
+        let trial = self.trial();
+        let program = trial.as_deref().unwrap_or(PROGRAM);
+        let child = spawn::role(program, "facemux", &[name], vec![listener, theirs], false)
             .map_err(SysError::on("start", format!("the {name} frontend")))?;
         frontend.role.started(child.id(), now);
         frontend.link = Some(link);
@@ -162,6 +181,9 @@ impl Server {
             self.daemon_died(now, pid, ended);
             return;
         }
+        if self.upgrade_lost(now, pid, ended) {
+            return;
+        }
         let draining = self.is_draining();
         let Some(frontend) =
             [&mut self.web, &mut self.ssh].into_iter().flatten().find(|f| f.role.pid == Some(pid))
@@ -189,6 +211,10 @@ impl Server {
         }
         let what = self.autopsy(pid, ended);
         self.daemon.account = None;
+        if self.upgrade_lost_daemon(now, pid, ended) {
+            log::info!("the daemon (pid {pid}) {ended}{what}");
+            return;
+        }
         let pause = self.daemon.role.failed(now);
         log::error!("the daemon (pid {pid}) {ended}{what}; starting it again in {pause:?}");
     }
@@ -230,10 +256,16 @@ impl Server {
         }
     }
 
-    /// The first daemon is ready: whoever waits for us is told.
-    pub(super) fn handle_ready(&mut self) {
+    /// A daemon is ready. After the first, whoever waits for us is told.
+    pub(super) fn handle_ready(&mut self, now: Instant, whole: u32, damaged: u32) {
         log::info!("the daemon (pid {}) is ready", self.daemon.role.pid.unwrap_or(0));
         self.has_started = true;
+        let on_trial = self.trial().is_some();
+        self.upgrade_ready(now, whole, damaged);
+        if on_trial {
+            return;
+        }
+        self.daemon.damaged = damaged;
         let Some(fd) = self.ready.take() else { return };
         let address =
             |f: &Option<Frontend>| f.as_ref().map_or("off".to_owned(), |f| f.address.to_string());
@@ -243,8 +275,16 @@ impl Server {
         }
     }
 
-    /// The daemon's way in, to be polled.
-    pub(super) fn daemon_socket(&self) -> Option<std::os::fd::RawFd> {
-        self.daemon.link.as_ref().map(Link::raw_fd)
+    /// All ways to processes of ours.
+    pub(super) fn links_mut(&mut self) -> impl Iterator<Item = &mut Link> {
+        let frontends = [&mut self.web, &mut self.ssh].into_iter().flatten();
+        let frontends = frontends.flat_map(|f: &mut Frontend| {
+            [f.link.as_mut(), f.predecessor.as_mut().and_then(|p| p.link.as_mut())]
+        });
+        let asked = match &mut self.upgrade {
+            Some(Upgrade { stage: Stage::Asking { link, .. }, .. }) => Some(link),
+            _ => None,
+        };
+        frontends.flatten().chain(self.daemon.link.as_mut()).chain(asked)
     }
 }

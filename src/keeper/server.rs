@@ -12,11 +12,9 @@ use super::ids::Ids;
 use super::link::{Link, Sent};
 use super::oom::OomCount;
 use super::role::Role;
-use super::start::StartError;
+use super::upgrade::{Leaver, Upgrade};
 use crate::config::Config;
-use crate::limits::{
-    CERTIFICATE_BYTES_MAX, CERTIFICATES_MAX, DAEMON_MEMORY_BYTES, FACES_MAX, IDS_RESERVED,
-};
+use crate::limits::{CERTIFICATE_BYTES_MAX, CERTIFICATES_MAX, FACES_MAX, KEEPER_DESCRIPTORS_FREE};
 use crate::sys::ledger::AccountFile;
 use crate::sys::process::DescriptorLimit;
 use crate::sys::spawn::{self, Program};
@@ -27,7 +25,8 @@ use crate::wire::keeper::{Crash, FromKeeper, Spawn, ToKeeper};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -61,6 +60,13 @@ pub struct Server {
     /// The rest after the last one ends then.
     pub(super) look_not_before: Instant,
     send_at: Option<Instant>,
+    /// The file we were started from.
+    pub(super) program: PathBuf,
+    /// The numbers of the locks' descriptors.
+    pub(super) locks: [RawFd; 2],
+    pub(super) upgrade: Option<Upgrade>,
+    /// Processes that end by themselves: frontends whose successors took the listener.
+    pub(super) leaving: Vec<Leaver>,
 }
 
 /// The daemon as the keeper sees it.
@@ -74,6 +80,8 @@ pub struct Daemon {
     pub account: Option<AccountFile>,
     /// What the last one left unfinished, until this one has published a record of its own.
     pub crash: Option<Crash>,
+    /// How many faces it could not read.
+    pub damaged: u32,
 }
 
 /// A frontend as the keeper sees it.
@@ -87,64 +95,83 @@ pub struct Frontend {
     pub address: SocketAddr,
     /// Tells it by its end that the server has ended.
     pub link: Option<Link>,
+    /// It said that it has what it needs.
+    pub ready: bool,
+    /// It takes no connection until the upgrade that started it is done.
+    pub on_trial: bool,
+    /// The one whose place it takes.
+    pub predecessor: Option<Leaver>,
 }
 
 impl Frontend {
-    /// To be started at once.
-    pub fn new(
-        name: &'static str,
-        listener: OwnedFd,
-        address: SocketAddr,
-        now: Instant,
-    ) -> Frontend {
-        Frontend { role: Role::new(name, now), listener, address, link: None }
+    /// One that was not told anything yet.
+    pub fn new(role: Role, listener: OwnedFd, address: SocketAddr) -> Frontend {
+        Frontend {
+            role,
+            listener,
+            address,
+            link: None,
+            ready: false,
+            on_trial: false,
+            predecessor: None,
+        }
     }
 }
 
+/// What a server has from its first moment.
+#[derive(Debug)]
+pub struct Estate {
+    /// The limit of open files that children get.
+    pub descriptors: DescriptorLimit,
+    /// The numbers of the locks' descriptors.
+    pub locks: [RawFd; 2],
+    /// The file it was started from.
+    pub program: PathBuf,
+    /// The Unix socket.
+    pub listener: OwnedFd,
+    /// The daemon's own memory.
+    pub ledger: OwnedFd,
+    /// The ids.
+    pub ids: Ids,
+    /// The web frontend, unless it is off.
+    pub web: Option<Frontend>,
+    /// The SSH frontend, unless it is off.
+    pub ssh: Option<Frontend>,
+    /// Where to say that it is ready.
+    pub ready: Option<OwnedFd>,
+}
+
 impl Server {
-    /// With everything `start` took.
-    ///
-    /// # Errors
-    /// Out of memory or descriptors.
-    #[allow(clippy::too_many_arguments, reason = "each is taken once, by name, in `start`")]
-    pub(super) fn new(
-        config: Config,
-        listener: OwnedFd,
-        descriptors: DescriptorLimit,
-        mut ids: Ids,
-        web: Option<Frontend>,
-        ssh: Option<Frontend>,
-        ready: Option<OwnedFd>,
-        now: Instant,
-    ) -> Result<Server, StartError> {
-        let ledger = memory::create_memfd("facemux-ledger", DAEMON_MEMORY_BYTES)?;
-        if let Err(e) = ids.reserve(ids.next() + IDS_RESERVED) {
-            log::error!("{e}: no face can be started until ids can be made durable");
-        }
-        let daemon =
-            Daemon { role: Role::new("daemon", now), link: None, account: None, crash: None };
-        Ok(Server {
+    /// A server without faces, whose daemon is to be started at once.
+    pub(super) fn new(config: Config, estate: Estate, now: Instant) -> Server {
+        let role = Role::new("daemon", now);
+        let daemon = Daemon { role, link: None, account: None, crash: None, damaged: 0 };
+        Server {
             config,
-            descriptors,
-            listener: Rc::new(listener),
-            ledger: Rc::new(ledger),
-            ids,
+            descriptors: estate.descriptors,
+            locks: estate.locks,
+            program: estate.program,
+            listener: Rc::new(estate.listener),
+            ledger: Rc::new(estate.ledger),
+            ids: estate.ids,
             faces: BTreeMap::new(),
             left_alone: BTreeSet::new(),
             certificates: BTreeMap::new(),
             daemon,
-            web,
-            ssh,
+            web: estate.web,
+            ssh: estate.ssh,
             phase: Phase::Running,
             oom: OomCount::find(),
             accounts: Accounts::default(),
             groups: Groups::default(),
-            ready,
+            ready: estate.ready,
             has_started: false,
             look_wanted: false,
             look_not_before: now,
             send_at: None,
-        })
+            upgrade: None,
+            leaving: Vec::new(),
+        }
     }
 
     /// Puts a message to the daemon in line; nothing when there is none: its successor is told by the tables.
@@ -159,6 +186,12 @@ impl Server {
     /// Sends the daemon what waits.
     pub(super) fn flush(&mut self, now: Instant) {
         self.send_at = None;
+        for link in
+            [&mut self.web, &mut self.ssh].into_iter().flatten().filter_map(|f| f.link.as_mut())
+        {
+            // One that is gone is missed by its death.
+            let _ = link.flush();
+        }
         let Some(link) = &mut self.daemon.link else { return };
         match link.flush() {
             Ok(Sent::All | Sent::Waiting) => {}
@@ -177,7 +210,7 @@ impl Server {
     pub(super) fn handle_daemon(&mut self, now: Instant) {
         while let Some(link) = &mut self.daemon.link {
             match link.next() {
-                Ok(Some(message)) => self.handle_message(now, message),
+                Ok(Some((message, fds))) => self.handle_message(now, message, fds),
                 Ok(None) => return,
                 Err(e) if e.kind() == io::ErrorKind::InvalidData => {
                     log::error!("the daemon sent what is no message: {e}");
@@ -187,9 +220,9 @@ impl Server {
         }
     }
 
-    fn handle_message(&mut self, now: Instant, message: ToKeeper) {
+    fn handle_message(&mut self, now: Instant, message: ToKeeper, mut fds: Vec<OwnedFd>) {
         match message {
-            ToKeeper::Ready => self.handle_ready(),
+            ToKeeper::Ready { whole, damaged } => self.handle_ready(now, whole, damaged),
             ToKeeper::Spawn(spawn) => self.handle_spawn(*spawn),
             ToKeeper::Signal { id, signal } => self.handle_signal_face(id, signal),
             ToKeeper::End { id, grace_ms } => {
@@ -212,6 +245,7 @@ impl Server {
             }
             ToKeeper::Drained => self.drained(now),
             ToKeeper::Stop => self.begin_drain(now, "the daemon asked for the end"),
+            ToKeeper::Upgrade { binary } => self.handle_upgrade(now, binary, fds.pop()),
         }
     }
 
@@ -236,7 +270,7 @@ impl Server {
                 self.tell(&FromKeeper::Spawned { id, pid }, fds);
             }
             Err(e) => {
-                let what = format!("{} {}", e.operation, e.subject);
+                let what = e.to_string();
                 self.tell(&FromKeeper::SpawnFailed { id, errno: e.errno(), what }, vec![]);
             }
         }
@@ -259,6 +293,11 @@ impl Server {
         let memory = memory::create_memfd(&format!("facemux-face-{}", spawn.id), memory_bytes)?;
         let size = WindowSize { rows: spawn.size.rows(), cols: spawn.size.cols(), pixels: (0, 0) };
         let pty = pty::open(size)?;
+        // The kernel gives the lowest free number: what is above the last one is free.
+        let spare = KEEPER_DESCRIPTORS_FREE.min(self.descriptors.hard / 2);
+        if pty.slave.as_raw_fd() as u64 + spare >= self.descriptors.hard {
+            return Err(SysError::on("open", "a PTY")(process::out_of_descriptors()));
+        }
         if std::fs::metadata(&spawn.cwd).map_or(true, |m| !m.is_dir()) {
             log::warn!("face {} starts in /: {:?} cannot be entered", spawn.id, spawn.cwd);
         }

@@ -5,14 +5,17 @@
 use super::accounts::Accounts;
 use super::groups::Groups;
 use super::ids::Ids;
-use super::server::{Frontend, Server};
+use super::role::Role;
+use super::roles::PROGRAM;
+use super::server::{Estate, Frontend, Server};
 use crate::config::{Config, PlaceError, Places};
+use crate::limits::{DAEMON_MEMORY_BYTES, IDS_RESERVED};
 use crate::sys::lock::{Lock, LockError};
 use crate::sys::log::{Sink, Style};
 use crate::sys::sandbox::Support;
 use crate::sys::signals::{self, Signals};
 use crate::sys::socket::{self, ListenError};
-use crate::sys::{SysError, lock, process};
+use crate::sys::{SysError, lock, memory, process};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -67,7 +70,7 @@ pub enum StartError {
 pub struct Held {
     /// SIGCHLD and the rest.
     pub signals: Signals,
-    _locks: [Lock; 2],
+    pub(super) _locks: [Lock; 2],
 }
 
 /// Takes everything the server needs.
@@ -83,13 +86,7 @@ pub fn start(config: Config) -> Result<(Server, Held), StartError> {
     let locks = [take_lock(&config.places.runtime)?, take_lock(&config.places.state)?];
     let listener: OwnedFd = socket::listen(&config.places.socket)?.into();
     let descriptors = process::raise_descriptor_limit()?;
-    let signals = Signals::take(&[
-        signals::CHILD,
-        signals::TERMINATE,
-        signals::INTERRUPT,
-        signals::QUIT,
-        signals::HANGUP,
-    ])?;
+    let signals = take_signals()?;
     let ready = config.ready_fd.map(take_ready).transpose()?;
     if config.background {
         go_to_background(&config.places)?;
@@ -103,11 +100,36 @@ pub fn start(config: Config) -> Result<(Server, Held), StartError> {
     let now = Instant::now();
     let web = config.web.and_then(|a| open_frontend("web", a, cfg!(feature = "web"), now));
     let ssh = config.ssh.and_then(|a| open_frontend("ssh", a, cfg!(feature = "ssh"), now));
-    let ids = Ids::open(&config.places.state);
+    let mut ids = Ids::open(&config.places.state);
+    if let Err(e) = ids.reserve(ids.next() + IDS_RESERVED) {
+        log::error!("{e}: no face can be started until ids can be made durable");
+    }
+    let estate = Estate {
+        descriptors,
+        locks: locks.each_ref().map(Lock::raw_fd),
+        program: fs::read_link(PROGRAM).unwrap_or_default(),
+        listener,
+        ledger: memory::create_memfd("facemux-ledger", DAEMON_MEMORY_BYTES)?,
+        ids,
+        web,
+        ssh,
+        ready,
+    };
     let groups = Groups::find(config.limits, config.cgroup);
-    let mut server = Server::new(config, listener, descriptors, ids, web, ssh, ready, now)?;
+    let mut server = Server::new(config, estate, now);
     (server.accounts, server.groups) = (accounts, groups);
     Ok((server, Held { signals, _locks: locks }))
+}
+
+/// The signals we wait for.
+pub(super) fn take_signals() -> Result<Signals, SysError> {
+    Signals::take(&[
+        signals::CHILD,
+        signals::TERMINATE,
+        signals::INTERRUPT,
+        signals::QUIT,
+        signals::HANGUP,
+    ])
 }
 
 /// What container images may lack.
@@ -180,7 +202,7 @@ fn open_frontend(
     match bound {
         Ok((listener, address)) => {
             log::info!("{name} listens at {address}");
-            Some(Frontend::new(name, listener.into(), address, now))
+            Some(Frontend::new(Role::new(name, now), listener.into(), address))
         }
         Err(e) => {
             log::error!(

@@ -28,6 +28,13 @@ pub enum Effect {
     },
     /// Tell the keeper.
     Keeper(ToKeeper),
+    /// Ask the keeper for an upgrade; the descriptor that came with the request goes with it.
+    Upgrade {
+        /// Whose request.
+        client: ClientId,
+        /// Which binary.
+        binary: Option<String>,
+    },
     /// Tell the PTY its size.
     SetSize {
         /// Whose.
@@ -71,6 +78,7 @@ impl Effect {
             Effect::Send { .. } => "Send",
             Effect::Close { .. } => "Close",
             Effect::GiveBack { .. } => "GiveBack",
+            Effect::Upgrade { .. } => "Upgrade",
             Effect::Keeper(_) => "Keeper",
             Effect::SetSize { .. } => "SetSize",
             Effect::Write { .. } => "Write",

@@ -211,14 +211,17 @@ impl Mux {
         let keep = self.settings.certificate_ms;
         let oldest = self.ended.values().filter_map(|e| e.info.end.as_ref()).map(|e| e.at_ms).min();
         if let (true, Some(oldest)) = (keep > 0, oldest) {
-            let left = (oldest + keep).saturating_sub(now.wall_ms).clamp(1000, keep);
+            // The wall's clock may jump: never sooner than in a second, never later than is kept.
+            let left = oldest.saturating_add(keep).saturating_sub(now.wall_ms).min(keep).max(1000);
             self.timers.set(now.mono + Duration::from_millis(left), Timer::Certificates);
         }
     }
 
     pub(super) fn expire_certificates(&mut self, now: Now) {
         let keep = self.settings.certificate_ms;
-        let old = |e: &Ended| e.info.end.as_ref().is_none_or(|end| end.at_ms + keep <= now.wall_ms);
+        let old = |e: &Ended| {
+            e.info.end.as_ref().is_none_or(|end| end.at_ms.saturating_add(keep) <= now.wall_ms)
+        };
         let gone: Vec<FaceId> =
             self.ended.iter().filter(|(_, e)| old(e)).map(|(id, _)| *id).collect();
         for id in gone {
@@ -246,11 +249,26 @@ impl Mux {
     }
 
     pub(super) fn drain_asked(&mut self, client: ClientId) -> Answer {
-        if self.actor(client).role < Role::Owner || self.actor(client).user.is_some() {
-            return Err(Refusal::NotAllowed("only the owner may end the server".into()));
-        }
+        self.owner_alone(client, "end the server")?;
         self.tell_keeper(ToKeeper::Stop);
         Ok(Some(Reply::Done))
+    }
+
+    pub(super) fn upgrade_asked(&mut self, client: ClientId, binary: Option<String>) -> Answer {
+        self.owner_alone(client, "upgrade the server")?;
+        if binary.as_ref().is_some_and(|path| !path.starts_with('/') || path.contains('\0')) {
+            return Err(Refusal::Invalid("name the binary by an absolute path".into()));
+        }
+        self.effects.push_back(super::Effect::Upgrade { client, binary });
+        Ok(Some(Reply::Done))
+    }
+
+    fn owner_alone(&self, client: ClientId, what: &str) -> Result<(), Refusal> {
+        let actor = self.actor(client);
+        if actor.role < Role::Owner || actor.user.is_some() || actor.only.is_some() {
+            return Err(Refusal::NotAllowed(format!("only the owner may {what}")));
+        }
+        Ok(())
     }
 }
 

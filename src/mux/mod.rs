@@ -26,7 +26,7 @@ mod viewer;
 
 pub use effect::Effect;
 pub use environment::Surroundings;
-pub use meta::Meta;
+pub use meta::{Ending, Meta};
 pub use output::Chunk;
 pub use recover::Recovered;
 pub use typing::Typist;
@@ -188,6 +188,7 @@ impl Mux {
             Request::Activity { face } => self.activity(now, client, &face, kernel),
             Request::Status => Ok(Some(self.status(client))),
             Request::Drain => self.drain_asked(client),
+            Request::Upgrade { binary } => self.upgrade_asked(client, binary),
             Request::Shown { offset } => self.shown(client, offset),
             Request::ViewerSize { size, pixels } => self.viewer_size(now, client, size, pixels),
             Request::Report(report) => self.viewer_report(client, &report),

@@ -99,6 +99,25 @@ impl Mux {
         }
     }
 
+    /// Everything was taken over. A server that `new` started ends when there is nothing for it to do, also when its
+    /// last daemon knew since when.
+    pub fn handle_recovered(&mut self, now: Now) {
+        self.arm_linger(now);
+    }
+
+    /// Keeps a checkpoint of every face: the next daemon has nothing to parse again.
+    pub fn checkpoint_all(&mut self) {
+        for living in self.faces.values_mut() {
+            let meta = living.meta.to_bytes();
+            living.face.checkpoint(&meta, &mut self.scratch);
+        }
+    }
+
+    /// Whether somebody waits for a face to start.
+    pub fn is_starting(&self) -> bool {
+        !self.starting.is_empty()
+    }
+
     /// Every face was taken over and has been served for a while: what they printed kills nobody.
     pub(super) fn forgive_crashes(&mut self) {
         for living in self.faces.values_mut() {

@@ -13,6 +13,14 @@ pub fn wall_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Milliseconds on the clock that never goes back, from a moment nobody knows: for what must last so long and no
+/// longer whatever people do to the wall's clock.
+pub fn mono_ms() -> u64 {
+    use nix::time::{ClockId, clock_gettime};
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from);
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A wall time as RFC 3339 in UTC, with milliseconds.
 pub fn rfc3339(wall_ms: u64) -> String {
     let limit = 253_402_300_799_000;

@@ -16,7 +16,7 @@ use crate::planted::{is_unaccounted, pass};
 use crate::units::FaceId;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
 
@@ -300,6 +300,16 @@ impl AccountFile {
         let file = AccountFile(File::open(&path).map_err(SysError::on("open", &path))?);
         file.read().map_err(SysError::on("read", path))?;
         Ok(file)
+    }
+
+    /// The account that was opened before by the program in whose place we run.
+    pub fn inherited(fd: OwnedFd) -> AccountFile {
+        AccountFile(File::from(fd))
+    }
+
+    /// The number of its descriptor.
+    pub fn raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 
     /// The account now; of a dead process until it is reaped.

@@ -5,12 +5,33 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// A lock held until dropped; descriptors of it are not inherited.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code, reason = "held, never read")] Flock<File>);
+pub struct Lock(Flock<File>);
+
+impl Lock {
+    /// The lock that was handed to us held.
+    ///
+    /// # Errors
+    /// When it is not held after all.
+    pub fn inherited(fd: OwnedFd) -> Result<Lock, SysError> {
+        let failed = SysError::on("take over", "a lock");
+        // The lock belongs to the open file, which we share with whoever held it: asking again gives it.
+        match Flock::lock(File::from(fd), FlockArg::LockExclusiveNonblock) {
+            Ok(held) => Ok(Lock(held)),
+            Err((_, errno)) => Err(failed(errno)),
+        }
+    }
+
+    /// The number of its descriptor.
+    pub fn raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
 
 /// Why a lock was not taken.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 pub const LINE_BYTES_MAX: usize = 4096;
 
 /// How lines look.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Style {
     /// `2026-01-31T12:00:00.000Z info keeper: sentence`.
     Text,

@@ -2,9 +2,12 @@
 
 use super::error::{SysError, checked};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 /// What the keeper answers for an id that is taken.
 pub const EEXIST: i32 = libc::EEXIST;
@@ -221,6 +224,16 @@ pub fn raise_descriptor_limit() -> Result<DescriptorLimit, SysError> {
     Ok(DescriptorLimit { soft, hard })
 }
 
+/// Our limit of descriptors as it is.
+pub fn descriptor_limit() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft)
+}
+
+/// What is said when there is no room for another descriptor.
+pub fn out_of_descriptors() -> io::Error {
+    io::Error::from_raw_os_error(libc::EMFILE)
+}
+
 /// Makes every descriptor from `first` on close at exec.
 pub fn close_on_exec_from(first: RawFd) {
     let flags = libc::CLOSE_RANGE_CLOEXEC as libc::c_int;
@@ -255,6 +268,12 @@ pub fn inherited(number: RawFd) -> Result<OwnedFd, SysError> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Whether a number is that of an open descriptor.
+pub fn is_open(number: RawFd) -> bool {
+    // SAFETY: fcntl on a number only asks.
+    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+}
+
 /// A second descriptor for one this process was started with: close-on-exec, the first stays as it is.
 ///
 /// # Errors
@@ -265,6 +284,59 @@ pub fn inherited_copy(number: RawFd) -> Result<OwnedFd, SysError> {
         .map_err(SysError::on("copy", format!("descriptor {number}")))?;
     // SAFETY: the kernel gave this descriptor to us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Opens a program so that it can be run later by `running` whatever becomes of its file: close-on-exec, and out of
+/// the way of the numbers at which children get their descriptors.
+///
+/// # Errors
+/// ENOENT and the like; a directory or a device is no program.
+pub fn open_program(path: &Path) -> Result<OwnedFd, SysError> {
+    let subject = || path.display().to_string();
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options.read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = opened.map_err(SysError::on("open", subject()))?;
+    let found = file.metadata().map_err(SysError::on("look at", subject()))?;
+    if !found.is_file() {
+        return Err(SysError::on("run", subject())(io::Error::other("it is no file")));
+    }
+    // SAFETY: fcntl on a descriptor we own gives a new one.
+    let high =
+        checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, PROGRAMS_FROM) })
+            .map_err(SysError::on("copy", subject()))?;
+    // SAFETY: the kernel gave this descriptor to us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(high) })
+}
+
+/// The lowest number of a descriptor from `open_program`.
+const PROGRAMS_FROM: RawFd = 16;
+
+/// The path by which this process and its children run what `open_program` opened.
+pub fn running(program: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", program.as_raw_fd())
+}
+
+/// Whether a descriptor stays open in the program that takes this one's place.
+///
+/// # Errors
+/// EBADF.
+pub fn keep_at_exec(number: RawFd, keep: bool) -> io::Result<()> {
+    let flags = if keep { 0 } else { libc::FD_CLOEXEC };
+    // SAFETY: fcntl on a number sets its flag, or gives EBADF.
+    checked(unsafe { libc::fcntl(number, libc::F_SETFD, flags) }).map(drop)
+}
+
+/// Runs another program in our place: pid, children, signal mask and pending signals stay as they are, and so do
+/// descriptors marked by `keep_at_exec`. Returns only when it could not.
+pub fn exec(program: &str, words: &[OsString]) -> io::Error {
+    let text = |word: &[u8]| CString::new(word).map_err(io::Error::from);
+    let run = || -> io::Result<()> {
+        let program = text(program.as_bytes())?;
+        let words = words.iter().map(|w| text(w.as_bytes())).collect::<io::Result<Vec<_>>>()?;
+        nix::unistd::execv(&program, &words)?;
+        Ok(())
+    };
+    run().err().unwrap_or_else(|| io::Error::other("it returned"))
 }
 
 /// Puts what `fd` refers to in the place of a standard stream: 0, 1 or 2.

@@ -33,6 +33,12 @@ pub fn is_fault(signal: i32) -> bool {
     matches!(signal, SIGABRT | SIGBUS | SIGFPE | SIGILL | SIGSEGV | SIGSYS | SIGTRAP)
 }
 
+/// A file's size limit is met by an error of the write, not by our death: `ulimit -f` binds shared memory too.
+pub fn ignore_file_size_limit() {
+    // SAFETY: ignoring a signal runs no code of ours; children get the default action back (`spawn`).
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Signals that are blocked in this thread and taken from a descriptor instead.
 #[derive(Debug)]
 pub struct Signals(SignalFd);

@@ -32,9 +32,24 @@ const _: () = assert!(
 /// Takes bytes, and descriptors that came with them (close-on-exec). `Ok((0, _))` is the end.
 ///
 /// # Errors
-/// `WouldBlock` when there is nothing; `InvalidData` when a message was longer than `bytes` or brought more than
-/// `FDS_MAX` descriptors (all of them are closed then).
+/// `WouldBlock` when there is nothing; `InvalidData` when a message was longer than `bytes`, or brought more
+/// descriptors than `FDS_MAX` or than this process can have (all of them are closed then).
 pub fn recv_with_fds(fd: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let (got, fds) = recv_with_some_fds(fd, bytes)?;
+    let fds =
+        fds.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "too many descriptors"))?;
+    Ok((got, fds))
+}
+
+/// The same from a peer whose messages must not be lost: no descriptors at all, `None`, when there was no room for
+/// some of them.
+///
+/// # Errors
+/// `WouldBlock`; `InvalidData` for a message longer than `bytes`.
+pub fn recv_with_some_fds(
+    fd: BorrowedFd<'_>,
+    bytes: &mut [u8],
+) -> io::Result<(usize, Option<Vec<OwnedFd>>)> {
     let mut control = Control([0; 64]);
     let mut slice = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
     // SAFETY: msghdr is plain data for which zeros are valid.
@@ -48,13 +63,10 @@ pub fn recv_with_fds(fd: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize,
     let got = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags) };
     let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
     let fds = received(&header);
-    if header.msg_flags & (libc::MSG_CTRUNC | libc::MSG_TRUNC) != 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "a message too long or with too many descriptors",
-        ));
+    if header.msg_flags & libc::MSG_TRUNC != 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message too long"));
     }
-    Ok((got, fds))
+    Ok((got, (header.msg_flags & libc::MSG_CTRUNC == 0).then_some(fds)))
 }
 
 /// The descriptors in a control buffer that recvmsg filled.

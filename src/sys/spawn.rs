@@ -7,10 +7,11 @@
 use super::error::checked;
 use super::process::DescriptorLimit;
 use std::ffi::{CString, OsStr};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 /// A face's program, ready to start.
 #[derive(Debug)]
@@ -133,7 +134,8 @@ fn become_user(user: Identity) -> io::Result<()> {
 
 /// Starts this very program in another role, with these descriptors at 3, 4, ...; it gets SIGKILL when we die.
 ///
-/// `name` becomes argument zero, so that `ps` tells the roles apart.
+/// `name` becomes argument zero, so that `ps` tells the roles apart. `silent`: what it writes to its standard streams
+/// is lost.
 ///
 /// # Errors
 /// fork(2)'s and execve(2)'s.
@@ -142,11 +144,19 @@ pub fn role<S: AsRef<OsStr>>(
     name: &str,
     arguments: &[S],
     fds: Vec<OwnedFd>,
+    silent: bool,
 ) -> io::Result<Child> {
     let mut child = Command::new(program);
     // What has no other end is at its end: an image may lack /dev/null.
     let (nothing, _) = io::pipe()?;
     child.arg0(name).args(arguments).stdin(nothing);
+    if silent {
+        let sink = || match File::options().write(true).open("/dev/null") {
+            Ok(null) => Ok(Stdio::from(null)),
+            Err(_) => io::pipe().map(|(_, nobody)| Stdio::from(nobody)),
+        };
+        child.stdout(sink()?).stderr(sink()?);
+    }
     let places_end = 3 + fds.len() as RawFd;
     let occupied = occupy(&fds, places_end)?;
     let numbers: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();

@@ -6,8 +6,11 @@
 use crate::limits::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES};
 use crate::units::Offset;
 
-/// The version this program speaks; N-1 is read from the second version on.
+/// The version this program speaks.
 pub const VERSION: u16 = 1;
+/// The oldest it understands: the one before its own, from the second on. A peer of an older program says so in its
+/// preamble, and is then spoken to as it speaks.
+pub const OLDEST: u16 = 1;
 
 /// Bytes of the preamble: `FMUX`, the version (`u16` little-endian), two zero bytes.
 pub const PREAMBLE_BYTES: usize = 8;
@@ -89,16 +92,20 @@ pub fn preamble() -> [u8; PREAMBLE_BYTES] {
     [b'F', b'M', b'U', b'X', low, high, 0, 0]
 }
 
-/// Checks a peer's preamble.
+/// Checks a peer's preamble; gives the version it speaks.
 ///
 /// # Errors
 /// `NoPreamble`, or `Version` naming both.
-pub fn check_preamble(bytes: &[u8; PREAMBLE_BYTES]) -> Result<(), FrameError> {
+pub fn check_preamble(bytes: &[u8; PREAMBLE_BYTES]) -> Result<u16, FrameError> {
     if &bytes[..4] != b"FMUX" {
         return Err(FrameError::NoPreamble);
     }
     let theirs = u16::from_le_bytes([bytes[4], bytes[5]]);
-    if theirs == VERSION { Ok(()) } else { Err(FrameError::Version { ours: VERSION, theirs }) }
+    if (OLDEST..=VERSION).contains(&theirs) {
+        Ok(theirs)
+    } else {
+        Err(FrameError::Version { ours: VERSION, theirs })
+    }
 }
 
 /// The bytes that stand before a message's payload.

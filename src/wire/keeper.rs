@@ -52,6 +52,10 @@ pub enum FromKeeper {
     },
     /// The server ends: tell viewers, refuse new faces, answer `Drained`.
     Drain,
+    /// Another daemon takes over: keep a checkpoint of every face and end, with no I/O in flight.
+    Retire,
+    /// To a daemon on trial that has said `Ready`: serve.
+    Begin,
     /// Where the processes are, as JSON for `Status`.
     Processes(String),
 }
@@ -79,6 +83,8 @@ pub struct Start {
     pub accounted: bool,
     /// Whether it is to give up the rights it does not need.
     pub sandbox: bool,
+    /// An upgrade tries it: it says `Ready` and touches nothing until it hears `Begin`.
+    pub trial: bool,
 }
 
 /// The last I/O of a daemon that died, resolved from its accounting by the keeper.
@@ -152,7 +158,12 @@ pub enum Exit {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum ToKeeper {
     /// All faces are recovered; the loop turns.
-    Ready,
+    Ready {
+        /// How many it took over with their screens, or in the quarantine they were in.
+        whole: u32,
+        /// How many it could not read.
+        damaged: u32,
+    },
     /// Start a face. Answered by `Spawned` or `SpawnFailed`.
     Spawn(Box<Spawn>),
     /// Send a signal to the face's foreground process group.
@@ -202,6 +213,11 @@ pub enum ToKeeper {
     Drained,
     /// Nothing to do any more (`linger_ms`), or a client asked: end the server.
     Stop,
+    /// Go on with another binary. Its descriptor: where the outcome is to be written.
+    Upgrade {
+        /// Which; the file the server was started from when nobody says.
+        binary: Option<String>,
+    },
 }
 
 /// What the keeper needs to start a face.
@@ -260,6 +276,24 @@ pub struct FrontendStart {
     pub first: bool,
     /// Whether it is to give up the rights it does not need.
     pub sandbox: bool,
+    /// An upgrade tries it: it says `Ready` and takes no connection until it hears `Begin`.
+    pub trial: bool,
+}
+
+/// What a frontend hears after its `FrontendStart`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ToFrontend {
+    /// On trial no more: take connections.
+    Begin,
+    /// Another takes the new connections: end with the last of those that are open.
+    Retire,
+}
+
+/// What a frontend says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum FromFrontend {
+    /// It has what it needs.
+    Ready,
 }
 
 /// How the web frontend knows who is asking.

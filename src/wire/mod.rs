@@ -12,6 +12,7 @@ pub mod frame;
 pub mod keeper;
 pub mod reply;
 pub mod request;
+pub mod upgrade;
 
 pub use codec::{CodecError, decode, encode};
 pub use face::{Actor, EndCause, EndReport, FaceInfo, FaceState, Kind, Role, Target};

@@ -78,6 +78,12 @@ pub enum Request {
     Status,
     /// Ends the server as SIGTERM does. `Reply::Done`.
     Drain,
+    /// Goes on with another binary. `Reply::Done` when the keeper was told; the outcome, as JSON, comes by the
+    /// descriptor beside this frame.
+    Upgrade {
+        /// Which, as an absolute path; the file the server was started from when nobody says.
+        binary: Option<String>,
+    },
     /// Attached: the viewer has shown output up to here. No reply.
     Shown {
         /// The offset after the last byte shown.

@@ -139,9 +139,16 @@ impl Server {
     }
 
     pub fn with(flags: &[&str]) -> Server {
+        Server::of(flags, |_| PathBuf::from(FACEMUX))
+    }
+
+    /// A server of the binary that `make` puts into its directory.
+    pub fn of(flags: &[&str], make: impl FnOnce(&Path) -> PathBuf) -> Server {
         let dir = Dir::new();
         let log = File::create(dir.path().join("serve.log")).unwrap();
-        let mut command = dir.command(&["serve", "--web", "off", "--ssh", "off"]);
+        let mut command = Command::new(make(dir.path()));
+        command.args(["serve", "--web", "off", "--ssh", "off"]).stdin(Stdio::null());
+        command.env_clear().envs(dir.environment());
         let keeper = command.args(flags).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut server = Server { dir, keeper };
         let socket = server.socket();

@@ -143,7 +143,7 @@ impl Keeper {
     pub fn ready_daemon(&self) -> Daemon {
         let mut daemon = self.next_daemon();
         daemon.take_start();
-        daemon.send(&ToKeeper::Ready);
+        daemon.send(&ToKeeper::Ready { whole: 0, damaged: 0 });
         // An answer shows that what came before was acted on.
         daemon.send(&ToKeeper::Reserve { upto: 0 });
         assert!(matches!(daemon.next().0, FromKeeper::Reserved { .. }));

@@ -64,6 +64,9 @@ pub struct World {
     kill_one_in: usize,
     in_flight: BTreeMap<FaceId, InFlight>,
     killed: bool,
+    /// What the wall's clock would show if nobody touched it.
+    true_ms: u64,
+    clock: Rng,
 }
 
 /// Nobody's terminal is in line mode, everybody waits: what differs is the kernel tests' to show.
@@ -124,6 +127,8 @@ impl World {
             kill_one_in,
             in_flight: BTreeMap::new(),
             killed: false,
+            true_ms: 1_000_000,
+            clock: Rng::new(!seed),
         };
         world.mux.handle_connect(world.control);
         world
@@ -132,7 +137,10 @@ impl World {
     /// Time goes on.
     pub fn wait(&mut self, time: Duration) {
         self.now.mono += time;
-        self.now.wall_ms += time.as_millis() as u64;
+        self.true_ms += time.as_millis() as u64;
+        // People set the wall's clock: back by up to a quarter of an hour, or right again.
+        let back = [0, 0, 1, 60_000, 900_000][self.clock.below(5)];
+        self.now.wall_ms = self.true_ms - back;
         if self.mux.deadline().is_some_and(|at| at <= self.now.mono) {
             self.mux.handle_time(self.now, &mut Plain);
         }
@@ -199,7 +207,7 @@ impl World {
             Effect::Drop { face } => {
                 self.kept.remove(&face);
             }
-            Effect::GiveBack { .. } => {}
+            Effect::GiveBack { .. } | Effect::Upgrade { .. } => {}
         }
     }
 

@@ -1,7 +1,8 @@
 //! What dies and what does not: the daemon, the frontend, the keeper's orders.
 
-use crate::common::eventually;
+use crate::common::{FACEMUX, eventually};
 use crate::world::World;
+use facemux::sys::procfs;
 use std::io::Read;
 
 #[test]
@@ -66,4 +67,30 @@ fn the_frontends_death_ends_its_connections_and_no_face() {
     assert_ne!(world.server.role_pid("ssh"), frontend);
     again.type_text("\x02d");
     assert_eq!(again.wait(), 0);
+}
+
+#[test]
+fn an_upgrade_leaves_the_connection_to_the_old_process_and_takes_new_ones() {
+    let world = World::start();
+    let mut here = world.terminal(&["new", "--", "cat"]);
+    here.type_text("before\r");
+    here.expect("before\nbefore");
+    let old = world.server.role_pid("ssh");
+    let next = world.server.dir.path().join("facemux-next");
+    std::fs::copy(FACEMUX, &next).unwrap();
+    let said = world.server.run(&["upgrade", "--binary", next.to_str().unwrap()]).answer();
+    assert!(said.contains("1 faces and 1 of 1 viewers kept"), "{said}");
+    here.type_text("after\r");
+    here.expect("after\nafter");
+    let mut there = world.terminal(&["attach", "1"]);
+    there.expect("after\nafter");
+    here.type_text("\x02d");
+    assert_eq!(here.wait(), 0);
+    eventually("the old process ends with its last connection", || {
+        procfs::stat(old).is_none_or(|s| s.is_dead()).then_some(())
+    });
+    there.type_text("more\r");
+    there.expect("more\nmore");
+    there.type_text("\x02d");
+    assert_eq!(there.wait(), 0);
 }

@@ -1,11 +1,12 @@
 //! The host key: one ed25519 key, made at the first start, in OpenSSH's own format, readable by its owner alone.
 
+use crate::sys::disk;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use russh::keys::{HashAlg, PrivateKey};
 use std::fs;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Why there is no host key.
@@ -59,7 +60,8 @@ fn load(path: &Path) -> Result<PrivateKey, HostKeyError> {
             "others may read it; chmod 600 it, or remove it for a new one".into(),
         ));
     }
-    let text = fs::read_to_string(path).map_err(io("read"))?;
+    let bytes = fs::read(path).map_err(io("read"))?;
+    let text = String::from_utf8(bytes).map_err(|_| unusable("it is no text".into()))?;
     let key = PrivateKey::from_openssh(&text).map_err(|e| unusable(e.to_string()))?;
     if matches!(key.key_data(), KeypairData::Ed25519(_)) {
         Ok(key)
@@ -68,7 +70,7 @@ fn load(path: &Path) -> Result<PrivateKey, HostKeyError> {
     }
 }
 
-/// Writes a new key beside `path` and gives it its name in one step; whoever was first wins.
+/// Writes a new key; whoever was first wins.
 fn make(path: &Path) -> Result<(), HostKeyError> {
     let io = |verb| move |source| HostKeyError::Io { verb, path: path.to_owned(), source };
     let mut seed = [0; 32];
@@ -77,23 +79,7 @@ fn make(path: &Path) -> Result<(), HostKeyError> {
     let text = key
         .and_then(|key| key.to_openssh(LineEnding::LF))
         .map_err(|e| io("make")(std::io::Error::other(e)))?;
-    let beside = path.with_extension(format!("new-{}", std::process::id()));
-    let _ = fs::remove_file(&beside);
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)
-        .map_err(io("write"))?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    let named = written.and_then(|()| match fs::hard_link(&beside, path) {
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
-        // A file system without hard links.
-        Err(_) => fs::rename(&beside, path),
-        done => done,
-    });
-    let _ = fs::remove_file(&beside);
-    named.map_err(io("write"))
+    disk::create(path, text.as_bytes()).map_err(io("write"))
 }
 
 #[cfg(test)]
@@ -111,6 +97,23 @@ mod tests {
         assert_eq!(load_or_make(&path).unwrap(), first);
         assert!(fingerprint(&first).starts_with("ssh-ed25519 SHA256:"));
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            for bit in [0x01, 0x20, 0x80] {
+                let mut damaged = whole.clone();
+                damaged[at] ^= bit;
+                fs::write(&path, &damaged).unwrap();
+                match load_or_make(&path) {
+                    // Its comment, a letter of an armour that is not looked at: it is the same key.
+                    Ok(key) => assert_eq!(fingerprint(&key), fingerprint(&first), "byte {at}"),
+                    Err(e) => assert!(e.to_string().contains("cannot be used"), "{e}"),
+                }
+                assert_eq!(fs::read(&path).unwrap(), damaged, "a key is never written over");
+            }
+            fs::write(&path, &whole[..at]).unwrap();
+            assert!(load_or_make(&path).is_err() || at + 2 > whole.len(), "cut at byte {at}");
+        }
+        fs::write(&path, &whole).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(load_or_make(&path).unwrap_err().to_string().contains("chmod 600"));
         fs::remove_dir_all(&dir).unwrap();

@@ -24,7 +24,10 @@ mod view;
 use crate::limits::{FRAME_BYTES_MAX, SSH_LOGIN_SECONDS};
 use crate::sys::sandbox::{self, Needs, Reach};
 use crate::sys::{self, footprint, process};
-use crate::wire::{self, keeper::FrontendStart};
+use crate::wire::{
+    self,
+    keeper::{FromFrontend, FrontendStart, ToFrontend},
+};
 use door::{Answer, Door, Knock};
 use guest::Guest;
 use source::Source;
@@ -75,6 +78,8 @@ struct House {
     door: Mutex<Door>,
     /// How to end a connection that has not logged in.
     waiting: Mutex<BTreeMap<Knock, std::net::TcpStream>>,
+    /// A connection ended.
+    left: tokio::sync::Notify,
     began: Instant,
 }
 
@@ -129,7 +134,10 @@ pub fn run() -> Result<(), SshError> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         log::info!("serving SSH at {}, {} keys", start.address, house.keys().count());
         footprint::settle();
-        serve(&house, &listener, &control).await;
+        let ready = wire::encode(&FromFrontend::Ready).unwrap_or_default();
+        // The keeper notices a frontend that cannot tell by its silence.
+        let _ = control.send(&ready).await;
+        serve(&house, listener, &control, !start.trial).await;
         Ok(())
     })
 }
@@ -163,6 +171,7 @@ fn open(start: &FrontendStart) -> Result<House, SshError> {
         keys: Mutex::new(keys::Keys::new(if given.is_empty() { own } else { given })),
         door: Mutex::default(),
         waiting: Mutex::default(),
+        left: tokio::sync::Notify::new(),
         began: Instant::now(),
     })
 }
@@ -181,28 +190,46 @@ async fn receive(control: &UnixDatagram) -> io::Result<Option<Vec<u8>>> {
     Ok((len > 0).then_some(bytes))
 }
 
-async fn serve(house: &Arc<House>, listener: &tokio::net::TcpListener, control: &UnixDatagram) {
+/// What the keeper says next; `None` when the server ends.
+async fn hear(control: &UnixDatagram) -> Option<ToFrontend> {
+    loop {
+        match wire::decode(&receive(control).await.ok()??) {
+            Ok(said) => return Some(said),
+            Err(e) => log::error!("what the keeper says is not understood: {e}"),
+        }
+    }
+}
+
+/// Takes connections until the keeper says otherwise.
+async fn serve(
+    house: &Arc<House>,
+    listener: tokio::net::TcpListener,
+    control: &UnixDatagram,
+    mut begun: bool,
+) {
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if begun => match accepted {
                 Ok((stream, peer)) => admit(house, stream, peer),
                 Err(e) => {
                     log::warn!("take a connection: {e}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            message = receive(control) => match message {
-                Ok(Some(_)) => break,
-                Ok(None) | Err(_) => return tokio::time::sleep(GOODBYE).await,
+            said = hear(control) => match said {
+                Some(ToFrontend::Begin) => begun = true,
+                Some(ToFrontend::Retire) => break,
+                None => return tokio::time::sleep(GOODBYE).await,
             },
         }
     }
-    log::info!("a newer frontend takes the new connections; this one ends with its last");
+    drop(listener);
+    log::info!("another frontend takes the new connections; this one ends with its last");
     while house.door().guests() > 0 {
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            message = receive(control) => {
-                if !matches!(message, Ok(Some(_))) {
+            () = house.left.notified() => {}
+            said = hear(control) => {
+                if said.is_none() {
                     return tokio::time::sleep(GOODBYE).await;
                 }
             }
@@ -228,6 +255,7 @@ fn admit(house: &Arc<House>, stream: TcpStream, peer: SocketAddr) {
             log::debug!("connection from {peer}: {e}");
         }
         house.waiting().remove(&knock);
+        house.left.notify_one();
     });
 }
 

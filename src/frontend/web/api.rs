@@ -161,7 +161,7 @@ async fn try_answer(
         Route::TtydToken => {
             let random = random().map_err(|e| Trouble::Body(e.to_string()))?;
             let token =
-                server.tickets.borrow_mut().issue(visitor.clone(), None, random, clock::wall_ms());
+                server.tickets.borrow_mut().issue(visitor.clone(), None, random, clock::mono_ms());
             Answer::json(200, json!({ "token": token }).to_string())
         }
         Route::Share => share(server, request, visitor).await?,
@@ -327,7 +327,7 @@ async fn ticket(server: &Server, body: &[u8], visitor: &Visitor) -> Result<Answe
     face_info(server, visitor, &face).await?;
     let random = random().map_err(|e| Trouble::Body(e.to_string()))?;
     let ticket =
-        server.tickets.borrow_mut().issue(visitor.clone(), Some(face), random, clock::wall_ms());
+        server.tickets.borrow_mut().issue(visitor.clone(), Some(face), random, clock::mono_ms());
     Ok(Answer::json(201, json!({ "ticket": ticket }).to_string()))
 }
 

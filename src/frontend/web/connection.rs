@@ -57,6 +57,7 @@ pub async fn serve(server: Rc<Server>, source: Source<TcpStream>, ends: Ends) {
     figures::add(&server.figures.open, 1);
     serve_requests(&server, Connection { source, read: Vec::new() }, ends).await;
     figures::less(&server.figures.open);
+    server.retirement.handle_close();
 }
 
 async fn serve_requests(server: &Rc<Server>, mut connection: Connection, ends: Ends) {
@@ -84,7 +85,8 @@ async fn serve_requests(server: &Rc<Server>, mut connection: Connection, ends: E
                 return;
             }
         };
-        let keep_alive = request.head.keep_alive && !answer.close && !server.ending.has_begun();
+        let going = server.ending.has_begun() || server.retirement.has_begun();
+        let keep_alive = request.head.keep_alive && !answer.close && !going;
         let bytes = answer.encode(request.head.method == "HEAD", keep_alive);
         if !connection.send(server, &bytes).await || !keep_alive {
             return;

@@ -84,7 +84,7 @@ fn denied(server: &Server, request: &Request, why: Denied) -> Answer {
 /// Counts a failed login; an answer when it was one too many.
 fn failure(server: &Server, request: &Request) -> Option<Answer> {
     let source = request.ends.peer.ip();
-    let wait = server.failures.borrow_mut().add(source, clock::wall_ms());
+    let wait = server.failures.borrow_mut().add(source, clock::mono_ms());
     if wait.is_none() {
         // Beyond the limit there is no line either: nobody fills a disk by guessing.
         log::warn!("a login with a wrong token from {source}");
@@ -300,7 +300,7 @@ fn socket_wish(server: &Server, request: &Request, target: &Target) -> Result<re
     let dialect = Dialect::choose(head.words("sec-websocket-protocol"))
         .ok_or_else(|| Answer::text(400, "offer the subprotocol facemux.1 or tty"))?;
     let ticket = target.query("ticket").map(|ticket| {
-        let visitor = server.tickets.borrow_mut().redeem(ticket, &face, clock::wall_ms());
+        let visitor = server.tickets.borrow_mut().redeem(ticket, &face, clock::mono_ms());
         visitor.ok_or(Denied::Wrong)
     });
     let visitor = ticket.unwrap_or_else(|| server.visitor(head, request.ends));

@@ -147,7 +147,7 @@ async fn first_message(socket: &mut WebSocket) -> Option<tungstenite::Bytes> {
 
 /// A ttyd client's ticket, spent.
 fn redeem(server: &Server, dialect: &Dialect, face: &str) -> Option<Visitor> {
-    let now_ms = crate::sys::clock::wall_ms();
+    let now_ms = crate::sys::clock::mono_ms();
     server.tickets.borrow_mut().redeem(dialect.ticket()?, face, now_ms)
 }
 

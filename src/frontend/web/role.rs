@@ -14,10 +14,11 @@ use crate::sys::poll::{self, Watched};
 use crate::sys::sandbox::{self, Needs, Reach};
 use crate::sys::signals::{self, Signals};
 use crate::sys::{clock, footprint, process, socket};
-use crate::wire::keeper::{Auth, FrontendStart};
-use crate::wire::{Role, decode};
+use crate::wire::keeper::{Auth, FromFrontend, FrontendStart, ToFrontend};
+use crate::wire::{Role, decode, encode};
 use smol::LocalExecutor;
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -60,8 +61,11 @@ fn serve() -> Result<(), String> {
         let needs = Needs { sockets: true, programs: false, files: true, reach: Some(reach) };
         sandbox::confine(&needs).map_err(|e| format!("confine the web frontend: {e}"))?;
     }
-    if start.first {
-        print_link(&start)?;
+    if start.first
+        && let Err(e) = print_link(&start)
+    {
+        // Who has a token comes in still; and when the disk has room again `facemux token new` makes one.
+        log::error!("no link to log in with: {e}");
     }
     let listener = std::net::TcpListener::from(listener);
     serve_on(start, listener, std::os::unix::net::UnixStream::from(control))
@@ -103,18 +107,67 @@ fn serve_on(
         failures: RefCell::default(),
         figures: Figures::default(),
         ending: Ending::default(),
+        retirement: Default::default(),
     });
     let done = Rc::new(Cell::new(false));
-    executor.spawn(server::accept(server.clone(), listener)).detach();
-    executor.spawn(end(server, control, done.clone())).detach();
+    executor.spawn(stay(server, listener, control, done.clone())).detach();
     footprint::settle();
     reactor.run(&executor, &done).map_err(io("epoll"))
 }
 
-/// Waits for the end and gives the WebSockets a moment.
-async fn end(server: Rc<Server>, control: Source<UnixStream>, done: Rc<Cell<bool>>) {
-    let mut byte = [0; 64];
-    while !matches!(control.read(&mut byte).await, Ok(0) | Err(_)) {}
+/// Takes connections until the keeper says otherwise; ends with the server, or with the last connection once another
+/// frontend has the listener.
+async fn stay(
+    server: Rc<Server>,
+    listener: Source<TcpListener>,
+    control: Source<UnixStream>,
+    done: Rc<Cell<bool>>,
+) {
+    // The keeper notices a frontend that cannot tell by its silence.
+    let _ = control.write_all(&encode(&FromFrontend::Ready).unwrap_or_default()).await;
+    let accept = |listener| server.executor.spawn(server::accept(server.clone(), listener));
+    let (mut waiting, mut accepting) = (Some(listener), None);
+    if !server.start.trial {
+        accepting = waiting.take().map(accept);
+    }
+    while let Some(said) = hear(&control).await {
+        match said {
+            ToFrontend::Begin => accepting = accepting.or_else(|| waiting.take().map(accept)),
+            ToFrontend::Retire => {
+                log::info!(
+                    "another frontend takes the new connections; this one ends with its last"
+                );
+                (waiting, accepting) = (None, None);
+                let last = end_with_the_last(server.clone(), done.clone());
+                server.executor.spawn(last).detach();
+            }
+        }
+    }
+    end(&server, &done).await;
+}
+
+/// What the keeper says next; `None` when the server ends.
+async fn hear(control: &Source<UnixStream>) -> Option<ToFrontend> {
+    let mut bytes = [0; 64];
+    loop {
+        match control.read(&mut bytes).await {
+            Ok(0) | Err(_) => return None,
+            Ok(len) => match decode(&bytes[..len]) {
+                Ok(said) => return Some(said),
+                Err(e) => log::error!("what the keeper says is not understood: {e}"),
+            },
+        }
+    }
+}
+
+async fn end_with_the_last(server: Rc<Server>, done: Rc<Cell<bool>>) {
+    server.retirement.begin();
+    poll_fn(|cx| server.retirement.poll(server.figures.open.get(), cx.waker())).await;
+    done.set(true);
+}
+
+/// Gives the WebSockets a moment.
+async fn end(server: &Rc<Server>, done: &Cell<bool>) {
     server.ending.begin();
     let quiet = async {
         while server.figures.sockets_open.get() > 0 {

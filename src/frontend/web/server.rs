@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// What all connections share.
@@ -42,6 +42,8 @@ pub struct Server {
     pub figures: Figures,
     /// Set when the server ends.
     pub ending: Ending,
+    /// Set when another frontend has the listener.
+    pub retirement: Retirement,
 }
 
 /// The end of the server, as WebSockets wait for it.
@@ -50,6 +52,38 @@ pub struct Ending {
     set: Cell<bool>,
     count: Cell<u64>,
     wakers: RefCell<BTreeMap<u64, Waker>>,
+}
+
+/// Another frontend has the listener: this one ends with its last connection.
+#[derive(Default)]
+pub struct Retirement {
+    begun: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Retirement {
+    /// Says so.
+    pub fn begin(&self) {
+        self.begun.set(true);
+    }
+
+    /// Whether it has begun: answers close their connections.
+    pub fn has_begun(&self) -> bool {
+        self.begun.get()
+    }
+
+    /// Ready when no connection is open; else the task is woken when one ends.
+    pub fn poll(&self, open: u64, waker: &Waker) -> Poll<()> {
+        *self.waker.borrow_mut() = Some(waker.clone());
+        if open == 0 { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// A connection ended.
+    pub fn handle_close(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
 }
 
 /// One who waits for it.

@@ -148,7 +148,8 @@ impl History {
         if self.end > self.top {
             self.close_hole();
         }
-        if wrapped && self.open {
+        let continues = wrapped && self.open;
+        if continues {
             self.continue_line(cells, cols, tables);
         } else {
             if self.open {
@@ -158,7 +159,10 @@ impl History {
         }
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
-        self.row_cells = pack::pack(cells, &mut self.style, tables, &mut bytes);
+        if wrapped && (!continues || !cells.iter().any(|c| c.has_content())) {
+            pack::put_mark(pack::Mark::Row, cols, &mut bytes);
+        }
+        self.row_cells = pack::pack_row(cells, cols, &mut self.style, tables, &mut bytes);
         self.write(&bytes);
         self.scratch = bytes;
         self.open = true;
@@ -179,7 +183,7 @@ impl History {
         let continues = wrapped && self.open;
         let even = !continues
             || (self.style == Style::DEFAULT && self.row_cells == cols && !self.is_long());
-        if self.end > self.top || !even {
+        if self.end > self.top || !even || (wrapped && !continues) {
             return false;
         }
         let ends = self.open && !continues;

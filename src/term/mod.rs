@@ -155,8 +155,8 @@ impl Terminal {
     /// The last `rows` rows of history, oldest first.
     pub fn history_rows(&self, rows: usize) -> Vec<Line> {
         let mut lines = Vec::new();
-        restore::history_rows(&self.screen, rows, &mut |cells, wrapped, tables| {
-            lines.push(Line::of(cells, wrapped, tables));
+        restore::history_rows(&self.screen, rows, &mut |row, tables| {
+            lines.push(Line::of(row.cells, row.wrapped, tables));
         });
         lines
     }

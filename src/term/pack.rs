@@ -29,7 +29,11 @@ const LINK_NONE: u8 = 0x10;
 const BLANKS: u8 = 0x11;
 const GAP: u8 = 0x12;
 const WIDTH: u8 = 0x13;
+/// A width: two columns, of which the right one was taken.
+const HALVED: u8 = 3;
 const RIGHT_HALF: u8 = 0x14;
+const ROW: u8 = 0x15;
+const TAIL: u8 = 0x16;
 
 /// A style no cell has: its bits mean a place in the table beyond its bound.
 const NO_STYLE: StyleId = StyleId::MAX;
@@ -116,10 +120,7 @@ pub fn pack(cells: &[Cell], style: &mut Style, tables: &Tables, out: &mut Vec<u8
     if id != NO_STYLE {
         *style = tables.styles.get(id);
     }
-    if style.link != 0 {
-        style.link = 0;
-        out.push(LINK_NONE);
-    }
+    close_link(style, out);
     end
 }
 
@@ -143,7 +144,7 @@ fn put_cell(cells: &[Cell], at: usize, cell: Cell, tables: &Tables, out: &mut Ve
     let text = tables.text(cell, &mut buffer);
     let first = text.chars().next().unwrap_or(' ');
     let halved = cell.width() == 2 && !cells.get(at + 1).is_some_and(|c| c.is_right_half());
-    let columns = if halved { 1 } else { cell.width() };
+    let columns = if halved { HALVED } else { cell.width() };
     if width(first) == 0 || width(first) != columns {
         out.extend([WIDTH, columns]);
     }
@@ -160,6 +161,79 @@ pub fn gap(style: u32) -> Cell {
 /// Whether a cell is such a gap.
 pub fn is_gap(cell: Cell) -> bool {
     cell.content() == Content::Cluster(0x1f_ffff)
+}
+
+/// What a line says of the rows it was made of, for as long as the width is the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mark {
+    /// Here begins a row that the cells alone would not show: one without text, or one that continues
+    /// what is gone.
+    Row,
+    /// Behind the last row's text: blanks that another width does not show, unless there is one row only.
+    Tail,
+}
+
+/// Appends a mark for rows of `cols`.
+pub fn put_mark(mark: Mark, cols: usize, out: &mut Vec<u8>) {
+    out.push(if mark == Mark::Row { ROW } else { TAIL });
+    put_number(cols, out);
+}
+
+const ROW_CELL: u32 = 0x1f_fffe;
+const TAIL_CELL: u32 = 0x1f_fffd;
+
+/// A mark among the cells, and the width it is for.
+pub fn mark(cell: Cell) -> Option<(Mark, usize)> {
+    let mark = match cell.content() {
+        Content::Cluster(ROW_CELL) => Mark::Row,
+        Content::Cluster(TAIL_CELL) => Mark::Tail,
+        _ => return None,
+    };
+    Some((mark, cell.style() as usize))
+}
+
+/// Appends a row that leaves the screen, `cols` wide: its text, then the blanks behind it. Returns where the blank
+/// default ones begin.
+pub fn pack_row(
+    cells: &[Cell],
+    cols: usize,
+    style: &mut Style,
+    tables: &Tables,
+    out: &mut Vec<u8>,
+) -> usize {
+    let end = cells.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
+    let written = |c: &Cell| c.has_content() || c.is_right_half();
+    let text = cells[..end].iter().rposition(written).map_or(0, |x| x + 1);
+    pack(&cells[..text], style, tables, out);
+    if text == end {
+        return end;
+    }
+    put_mark(Mark::Tail, cols, out);
+    if end < cols {
+        pack(&cells[text..end], style, tables, out);
+        return end;
+    }
+    // The last column may be left over by a wide character that begins the next row.
+    let rest = text + pack(&cells[text..end - 1], style, tables, out);
+    if rest < end - 1 {
+        put_style(*style, &Style::DEFAULT, tables, out);
+        *style = Style::DEFAULT;
+        out.push(BLANKS);
+        put_number(end - 1 - rest, out);
+    }
+    let last = tables.style(cells[end - 1]);
+    put_style(*style, &last, tables, out);
+    *style = last;
+    out.push(GAP);
+    close_link(style, out);
+    end
+}
+
+fn close_link(style: &mut Style, out: &mut Vec<u8>) {
+    if style.link != 0 {
+        style.link = 0;
+        out.push(LINK_NONE);
+    }
 }
 
 /// Marks between two styles, links left aside: three colours of five bytes and the attributes.
@@ -343,9 +417,10 @@ pub fn unpack(bytes: &[u8], tables: &mut Tables, max: usize, out: &mut Vec<Cell>
         if first >= 0x20 {
             let text = cluster(bytes.rest);
             bytes.rest = &bytes.rest[text.len().max(1)..];
-            let cell = tables.cell(text, alone.take(), id);
+            let halved = alone == Some(HALVED);
+            let cell = tables.cell(text, alone.take().map(|columns| columns.min(2)), id);
             out.push(cell);
-            if cell.width() == 2 {
+            if cell.width() == 2 && !halved {
                 out.push(Cell::right_half(id));
             }
             continue;
@@ -358,6 +433,10 @@ pub fn unpack(bytes: &[u8], tables: &mut Tables, max: usize, out: &mut Vec<Cell>
             }
             GAP => out.push(gap(id)),
             RIGHT_HALF => out.push(Cell::right_half(id)),
+            ROW | TAIL => {
+                let id = if first == ROW { ROW_CELL } else { TAIL_CELL };
+                out.push(Cell::cluster(id, 1, bytes.number().unwrap_or(0) as u32));
+            }
             WIDTH => alone = bytes.next().map(|w| w & 3),
             mark => {
                 let _ = get_style(mark, &mut bytes, &mut style, tables);
@@ -447,9 +526,24 @@ fn char_len(bytes: &[u8]) -> usize {
 /// behind it never begin a row.
 pub fn lay_row(cells: &[Cell], at: usize, end: usize, cols: usize, row: &mut Vec<Cell>) -> usize {
     row.clear();
+    let begin = at;
     let mut at = at;
     while at < cells.len() {
         let cell = cells[at];
+        match mark(cell) {
+            Some((Mark::Row, width)) if width == cols && !row.is_empty() => return at,
+            // Blanks behind the text of several rows, or of one that has become several.
+            Some((Mark::Tail, width)) if width != cols && at >= end => {
+                if begin > 0 || at > width {
+                    return cells.len();
+                }
+            }
+            _ => {}
+        }
+        if mark(cell).is_some() {
+            at += 1;
+            continue;
+        }
         let next_wide = cells.get(at + 1).is_some_and(|c| c.width() == 2);
         let columns = if cell.width() == 2 { 2 } else { 1 };
         if is_gap(cell) && next_wide && row.len() + 1 < cols {
@@ -469,10 +563,14 @@ pub fn lay_row(cells: &[Cell], at: usize, end: usize, cols: usize, row: &mut Vec
     cells.len()
 }
 
-/// Where the written text of a line ends.
-pub fn text_end(cells: &[Cell]) -> usize {
+/// Where the written text of a line ends, when it is laid out in rows of `cols`.
+pub fn text_end(cells: &[Cell], cols: usize) -> usize {
+    let counts = |c: Cell| match mark(c) {
+        Some((mark, width)) => mark == Mark::Row && width == cols,
+        None => !is_gap(c),
+    };
     cells
         .iter()
-        .rposition(|c| c.has_content() && !is_gap(*c))
+        .rposition(|&c| c.has_content() && counts(c))
         .map_or(0, |x| x + usize::from(cells[x].width() == 2) + 1)
 }

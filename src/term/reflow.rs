@@ -64,9 +64,7 @@ impl Screen {
         };
         let mut shift = self.change_height(&mut window, rows);
         if cols != self.cols {
-            let y = window.y as i64;
-            self.change_width(&mut window, rows, cols);
-            shift += window.y as i64 - y;
+            shift += self.change_width(&mut window, rows, cols);
         }
         let mut grid = Grid::scrolling(rows, cols);
         for (y, row) in window.rows.iter().take(rows).enumerate() {
@@ -77,7 +75,7 @@ impl Screen {
         page.grid = grid;
         page.x = window.x.min(last);
         page.y = window.y.min(rows - 1);
-        page.saved.y += shift;
+        page.saved.y = (page.saved.y + shift).max(-i64::from(self.above));
     }
 
     /// Adds or takes rows. Returns by how many the text moved down.
@@ -148,22 +146,27 @@ impl Screen {
         pulled
     }
 
-    /// Wraps all rows anew.
-    fn change_width(&mut self, window: &mut Window, rows: usize, cols: usize) {
+    /// Wraps all rows anew. Returns by how many rows a saved cursor moves down.
+    ///
+    /// As in xterm.js the cursor moves by all rows that came or went, also by those below it.
+    fn change_width(&mut self, window: &mut Window, rows: usize, cols: usize) -> i64 {
         // The first line may begin in the history.
+        let mut begun = 0;
         if window.rows.front().is_some_and(|row| row.wrapped)
             && let Some((cells, continues)) = self.history.pop_line(&mut self.tables)
         {
             for row in lay(&cells, self.cols, continues).into_iter().rev() {
                 window.rows.push_front(row);
-                window.y += 1;
+                begun += 1;
             }
+            window.y += begun;
+            self.above = self.above.saturating_sub(begun as u32);
         }
         let had_history = self.history.lines() > 0;
         let height = window.rows.len();
         window.rows.extend(std::mem::take(&mut self.below));
         let old = std::mem::take(&mut window.rows);
-        let (mut y, mut x) = (0, 0);
+        let (mut y, mut x, mut below) = (0, 0, 0);
         let mut height_now = 0;
         let mut at = 0;
         while at < old.len() {
@@ -174,6 +177,8 @@ impl Screen {
             if let Some((row, col)) = place {
                 y = window.rows.len() + row;
                 x = col;
+            } else if at > window.y && at < height {
+                below += laid.len() as i64 - len as i64;
             }
             window.rows.extend(laid);
             if at < height {
@@ -181,8 +186,10 @@ impl Screen {
             }
             at += len;
         }
+        let y = (y as i64 + below).clamp(0, height_now as i64 - 1) as usize;
         window.y = y;
         window.x = x;
+        let grown = height_now as i64 - height as i64;
         // Where the window begins: at the end of the rows when there is history above, else at the top
         // as long as the cursor is in it.
         let bottom = height_now.saturating_sub(rows);
@@ -193,8 +200,10 @@ impl Screen {
             self.push_top(window, cols);
         }
         let missing = rows.saturating_sub(height_now - start.min(height_now));
+        let mut pulled = 0;
         if cols > self.cols && missing > 0 {
-            window.y += self.pull(&mut window.rows, missing, cols);
+            pulled = self.pull(&mut window.rows, missing, cols);
+            window.y += pulled;
         }
         window.rows.resize(window.rows.len().max(rows), LooseRow::default());
         while window.rows.len() > rows {
@@ -202,6 +211,7 @@ impl Screen {
                 self.put_below(row);
             }
         }
+        grown + begun as i64 - start as i64 + pulled as i64
     }
 
     /// The alternate screen is cut at the right, and at the top or bottom so that the cursor stays.
@@ -238,8 +248,10 @@ fn loose(grid: &Grid, y: usize) -> LooseRow {
 
 /// The rows of a line; the first one `continues` the line before it.
 fn lay(cells: &[Cell], cols: usize, continues: bool) -> Vec<LooseRow> {
-    let end = pack::text_end(cells);
+    let end = pack::text_end(cells, cols);
     let (mut rows, mut row) = (Vec::new(), Vec::new());
+    let continues =
+        continues || cells.first().is_some_and(|&c| pack::mark(c) == Some((pack::Mark::Row, cols)));
     let mut at = 0;
     loop {
         at = pack::lay_row(cells, at, end, cols, &mut row);
@@ -281,7 +293,12 @@ fn rewrap(
             }
         }
     }
-    let end = pack::text_end(&cells);
+    let end = pack::text_end(&cells, cols);
+    let alone = line.len() == 1 && (cols > old_cols || end <= cols);
+    if !alone {
+        // Blanks behind the text stay only in rows that stay.
+        cells.truncate(end);
+    }
     let (mut rows, mut row): (Vec<LooseRow>, Vec<Cell>) = (Vec::new(), Vec::new());
     let (mut at, mut place) = (0, None);
     loop {
@@ -296,7 +313,15 @@ fn rewrap(
         let wrapped = !rows.is_empty() || line[0].wrapped;
         rows.push(LooseRow { cells: row.clone(), wrapped });
         if last {
-            return (rows, place);
+            break;
         }
     }
+    if !alone && cols < old_cols && rows.len() == line.len() {
+        let (from, to) = (&line[line.len() - 1].cells, &mut rows[line.len() - 1].cells);
+        if to.len() < cols {
+            to.push(Cell::BLANK);
+        }
+        to.extend_from_slice(from.get(to.len()..from.len().min(cols)).unwrap_or_default());
+    }
+    (rows, place)
 }

@@ -14,6 +14,7 @@ use self::writer::Writer;
 use super::cell::Cell;
 use super::pack;
 use super::screen::charset::Charset;
+use super::screen::pen::Pen;
 use super::screen::{ALT, MAIN, Page, PaletteKey, Saved, Screen, Tabs};
 use super::style::{Color, Style};
 use super::tables::Tables;
@@ -25,6 +26,9 @@ const SCRATCH_STYLES_MAX: usize = 4096;
 pub fn restore(screen: &Screen, history_rows: usize) -> Vec<u8> {
     let mut writer = Writer::new(screen.rows, screen.cols);
     let scrolled = history(screen, history_rows, &mut writer);
+    if screen.pages[MAIN].grid.wrapped(0) && !scrolled && history_rows > 0 {
+        writer.continue_nothing();
+    }
     page_rows(screen, MAIN, scrolled, &mut writer);
     let blank = Tables::default();
     // The hidden page first: what belongs to it can only be said while it is shown.
@@ -32,6 +36,9 @@ pub fn restore(screen: &Screen, history_rows: usize) -> Vec<u8> {
         page_state(screen, MAIN, &mut writer);
         enter_alternate(screen, &mut writer);
         writer.begin_page();
+        if screen.pages[ALT].grid.wrapped(0) {
+            writer.continue_nothing();
+        }
         page_rows(screen, ALT, false, &mut writer);
     } else if has_state(&screen.pages[ALT]) {
         writer.exact_pen(&Style::DEFAULT, &blank);
@@ -53,59 +60,79 @@ pub fn restore(screen: &Screen, history_rows: usize) -> Vec<u8> {
 /// Writes history. Returns whether there was any.
 fn history(screen: &Screen, rows: usize, writer: &mut Writer) -> bool {
     let mut any = false;
-    history_rows(screen, rows, &mut |row, wrapped, tables| {
-        let continues = any && wrapped;
+    let page = &screen.pages[MAIN].grid;
+    let first = page.wrapped(0).then(|| (page.cell(0, 0), screen.tables.style(page.cell(0, 0))));
+    history_rows(screen, rows, &mut |row, tables| {
+        let continues = any && row.wrapped;
         if any && !continues {
             writer.next_row();
+        } else if row.wrapped && !any {
+            writer.continue_nothing();
         }
-        writer.row(row, continues, tables);
+        let next = if row.newest { first } else { row.next.map(|c| (c, tables.style(c))) };
+        writer.row(row.cells, continues, next, tables);
         any = true;
     });
     any
 }
 
-/// Calls `each` with the last `rows` rows of history, the oldest first, and whether each continues the
-/// one before it.
-pub fn history_rows(screen: &Screen, rows: usize, each: &mut impl FnMut(&[Cell], bool, &Tables)) {
+/// A row of the history.
+pub struct HistoryRow<'a> {
+    /// Its cells.
+    pub cells: &'a [Cell],
+    /// It continues the row before it.
+    pub wrapped: bool,
+    /// The first cell of the row that continues it.
+    pub next: Option<Cell>,
+    /// It is the last one.
+    pub newest: bool,
+}
+
+/// Calls `each` with the last `rows` rows of history, the oldest first.
+pub fn history_rows(screen: &Screen, rows: usize, each: &mut impl FnMut(HistoryRow<'_>, &Tables)) {
     let mut tables = Tables::default();
     let (mut cells, mut row) = (Vec::new(), Vec::new());
     let mut spans = Vec::new();
     let mut found = 0;
     for span in screen.history.spans().take(rows) {
         screen.history.cells(&span, &mut tables, &mut cells);
-        found += lay(&cells, screen.cols, &mut row, &mut |_, _| {});
+        found += lay(&cells, screen.cols, &mut row, &mut |_, _, _| {});
         spans.push(span);
         renew(&mut tables);
         if found >= rows {
             break;
         }
     }
-    let mut skip = found.saturating_sub(rows);
+    let skip = found.saturating_sub(rows);
+    let mut at = 0;
     for span in spans.iter().rev() {
         screen.history.cells(span, &mut tables, &mut cells);
-        lay(&cells, screen.cols, &mut row, &mut |row, first| {
-            if skip > 0 {
-                skip -= 1;
-            } else {
-                each(row, !first || span.continues, &tables);
+        let begun =
+            cells.first().is_some_and(|&c| pack::mark(c) == Some((pack::Mark::Row, screen.cols)));
+        lay(&cells, screen.cols, &mut row, &mut |cells, first, next| {
+            at += 1;
+            if at > skip {
+                let wrapped = !first || span.continues || begun;
+                each(HistoryRow { cells, wrapped, next, newest: at == found }, &tables);
             }
         });
         renew(&mut tables);
     }
 }
 
-/// Calls `each` with every row of a line and whether it is its first. Returns their number.
+/// Calls `each` with every row of a line, whether it is its first, and the first cell of the next one.
+/// Returns their number.
 fn lay(
     cells: &[Cell],
     cols: usize,
     row: &mut Vec<Cell>,
-    each: &mut impl FnMut(&[Cell], bool),
+    each: &mut impl FnMut(&[Cell], bool, Option<Cell>),
 ) -> usize {
-    let end = pack::text_end(cells);
+    let end = pack::text_end(cells, cols);
     let (mut at, mut rows) = (0, 0);
     loop {
         at = pack::lay_row(cells, at, end, cols, row);
-        each(row, rows == 0);
+        each(row, rows == 0, cells.get(at).copied());
         rows += 1;
         if at >= cells.len() {
             return rows;
@@ -129,7 +156,9 @@ fn page_rows(screen: &Screen, page: usize, scrolled: bool, writer: &mut Writer) 
         if !continues && (y > 0 || scrolled) {
             writer.next_row();
         }
-        writer.row(grid.used(y, &mut scratch), continues, &screen.tables);
+        let next = (y + 1 < grid.rows() && grid.wrapped(y + 1)).then(|| grid.cell(y + 1, 0));
+        let next = next.map(|c| (c, screen.tables.style(c)));
+        writer.row(grid.used(y, &mut scratch), continues, next, &screen.tables);
     }
     if scrolled {
         // Blank rows at the end are needed to push the history off the screen.
@@ -207,8 +236,10 @@ fn enter_alternate(screen: &Screen, writer: &mut Writer) {
 fn place_saved(screen: &Screen, state: &Saved, writer: &mut Writer) {
     let y = state.y.clamp(0, screen.rows as i64 - 1) as usize;
     writer.go(y, state.x.min(screen.cols - 1), 0);
-    let style = super::screen::pen::Pen { base: state.pen, ..Default::default() }.style();
-    writer.exact_pen(&style, &Tables::default());
+    // With it the flag that lets cells have a link is saved: it takes a link to set it.
+    let link = if state.pen.extended { screen.pen.link } else { 0 };
+    let style = Pen { base: state.pen, link, ..Pen::default() }.style();
+    writer.exact_pen(&style, &screen.tables);
 }
 
 /// DECSC with this state.
@@ -270,22 +301,33 @@ fn ending(screen: &Screen, writer: &mut Writer) {
     if pending && last.is_none() {
         // Printing the last column again makes the next character wrap; the charsets come after it.
         let right = page.grid.cell(y, x - 1);
-        let at = if right.is_right_half() { x.saturating_sub(2) } else { x - 1 };
-        writer.go(y, at, top);
-        writer.again(page.grid.cell(y, at), &screen.tables);
-        if page.grid.used(y, &mut Vec::new()).iter().all(|&cell| cell == Cell::BLANK) {
+        let before = page.grid.cell(y, x - 2);
+        writer.go(y, if before.width() == 2 { x - 2 } else { x - 1 }, top);
+        if before.width() == 2 && right.has_content() {
+            writer.cut(before, right, screen.modes.wrap, &screen.tables);
+        } else {
+            let cell = if before.width() == 2 { before } else { right };
+            writer.fill(cell, &screen.tables);
+        }
+        if (0..screen.cols).all(|x| page.grid.cell(y, x) == right) && !right.has_content() {
             // Erasing up to the cursor leaves it behind the last column.
-            writer.send("\x1b[1K");
+            writer.erase_to_here(&screen.tables.style(right));
         }
     } else if last.is_none() && writer.at() != Some((y, x)) {
         writer.go(y, x, top);
     }
     charsets(screen, writer);
     let printed = last.map(|at| (at, page.grid.cell(y, at)));
-    if let Some((at, _)) = printed {
+    // Printing behind a wide character takes it away, unless both are printed in one go.
+    let cut = last.filter(|&at| at > 0 && page.grid.cell(y, at - 1).width() == 2);
+    if let Some(at) = cut {
+        writer.go(y, at - 1, top);
+        writer.fill(page.grid.cell(y, at - 1), &screen.tables);
+    } else if let Some(at) = last {
         writer.go(y, at, top);
     }
-    pen(screen, printed.is_none() && !pending, writer);
+    let place = last.or((!pending).then_some(x)).filter(|_| cut.is_none()).map(|x| (y, x));
+    pen(screen, place, writer);
     if screen.modes.insert {
         if let Some((_, cell)) = printed {
             // Printing it will insert it: it is taken out first.
@@ -293,8 +335,9 @@ fn ending(screen: &Screen, writer: &mut Writer) {
         }
         writer.send("\x1b[4h");
     }
-    if let Some((_, cell)) = printed {
-        writer.again(cell, &screen.tables);
+    match printed {
+        Some((_, cell)) => writer.again(cell, &screen.tables),
+        None => writer.part(),
     }
 }
 
@@ -331,24 +374,26 @@ fn charsets(screen: &Screen, writer: &mut Writer) {
     }
 }
 
-/// The pen. `may_move`: the cursor can be placed again afterwards.
-fn pen(screen: &Screen, may_move: bool, writer: &mut Writer) {
+/// The pen. `place`: where the cursor can be put again afterwards.
+fn pen(screen: &Screen, place: Option<(usize, usize)>, writer: &mut Writer) {
     let pen = &screen.pen;
-    let mut style = pen.style();
-    style.underline_color = pen.underline_color;
+    let shown = pen.style();
+    let mut style = Style { underline_color: pen.underline_color, link: pen.link, ..shown };
     style.attrs.set(super::style::Attrs::UNDERLINE_COLOR_RESET, pen.underline_color_reset);
-    style.link = pen.link;
-    let stray = may_move && !pen.base.extended && pen.wants_extended();
-    let page = screen.page();
-    if !stray || page.saved.pen.extended || page.saved.charset != screen.charset {
+    if pen.base.extended || !pen.wants_extended() {
         return writer.exact_pen(&style, &screen.tables);
     }
     // DECRC took the flag from a pen that still has underline style or link: the same happens here.
+    let saved = &screen.page().saved;
+    let alike = !saved.pen.extended && saved.charset == screen.charset;
+    let Some((y, x)) = place.filter(|_| alike) else {
+        return writer.exact_pen(&shown, &screen.tables);
+    };
     style.underline = pen.underline;
     writer.exact_pen(&style, &screen.tables);
     writer.send("\x1b8");
-    let base = |base| super::screen::pen::Pen { base, ..Default::default() }.style();
-    writer.step_pen(&base(page.saved.pen), &base(pen.base));
-    let top = if screen.modes.origin { page.top } else { 0 };
-    writer.go(page.y, page.x.min(screen.cols - 1), top);
+    let base = |base| Pen { base, ..Pen::default() }.style();
+    writer.step_pen(&base(saved.pen), &base(pen.base));
+    let top = if screen.modes.origin { screen.page().top } else { 0 };
+    writer.go(y, x, top);
 }

@@ -22,6 +22,12 @@ pub struct Writer {
     left_over: Option<Style>,
     /// Nothing was written in the last row.
     blank_row: bool,
+    /// The row being written continues the one before it.
+    continues: bool,
+    /// The row being written is continued by the next.
+    goes_on: bool,
+    /// Length of `out` after the last text: a mark or REP that came now would follow it.
+    text_end: usize,
 }
 
 impl Writer {
@@ -38,6 +44,9 @@ impl Writer {
             feeds: 0,
             left_over: None,
             blank_row: true,
+            continues: false,
+            goes_on: false,
+            text_end: 0,
         }
     }
 
@@ -68,9 +77,15 @@ impl Writer {
     }
 
     /// Writes a row where the cursor is: at its start, or for one that continues the row before, at
-    /// that row's end.
-    pub fn row(&mut self, cells: &[Cell], continues: bool, tables: &Tables) {
-        let end = cells.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
+    /// that row's end. `next` is the first cell of the row that continues this one, and its style.
+    pub fn row(
+        &mut self,
+        cells: &[Cell],
+        continues: bool,
+        next: Option<(Cell, Style)>,
+        tables: &Tables,
+    ) {
+        let mut end = cells.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
         let cells = &cells[..end];
         if continues {
             self.wrap(cells, tables);
@@ -84,15 +99,23 @@ impl Writer {
         if !continues {
             self.halves(cells, tables);
         }
+        if let (Some(&last), Some((next, style))) = (cells.get(self.cols - 1), next)
+            && next.width() == 2
+            && is_blank(last)
+            && tables.style(last) == style
+        {
+            // Left over by the wide character, and will be again.
+            end = self.cols - 1;
+        }
+        self.continues = continues;
+        self.goes_on = next.is_some();
         let mut x = self.x;
         while x < end {
             x += self.cells(cells, x, tables);
         }
         let last = (end + 1 == self.cols || end == self.cols).then(|| cells.get(self.cols - 1));
         self.left_over = match last {
-            Some(Some(cell)) if !cell.has_content() && cell.width() == 1 => {
-                Some(tables.style(*cell))
-            }
+            Some(Some(cell)) if is_blank(*cell) => Some(tables.style(*cell)),
             Some(None) => Some(Style::DEFAULT),
             _ => None,
         };
@@ -106,9 +129,7 @@ impl Writer {
         }
         let begin = self.out.len();
         for x in 2..cells.len() {
-            let alone = cells[x].is_right_half()
-                && !cells[x - 1].has_content()
-                && cells[x - 1].width() == 1;
+            let alone = cells[x].is_right_half() && is_blank(cells[x - 1]);
             if alone {
                 self.move_right(x - 2);
                 self.pen(&tables.style(cells[x]), tables);
@@ -133,7 +154,10 @@ impl Writer {
         let style = tables.style(first);
         let coloured = scrolls && style.bg != Color::Default;
         let wide = first.width() == 2;
-        let fits = wide && self.left_over == Some(style) && self.x + 1 == self.cols;
+        let fits = wide && self.left_over == Some(style) && self.x < self.cols;
+        if fits {
+            self.move_right(self.cols - 1);
+        }
         if first.has_content() && first.width() > 0 && (self.x == self.cols || fits) {
             // Printing it wraps.
             self.y = (self.y + 1).min(self.rows - 1);
@@ -181,6 +205,11 @@ impl Writer {
         let cell = cells[x];
         if cell.has_content() {
             self.move_right(x);
+            let right = cells.get(x + 1).copied().unwrap_or_default();
+            if cell.width() == 2 && x + 2 == self.cols && !right.is_right_half() {
+                self.cut(cell, right, true, tables);
+                return 2;
+            }
             self.text(cell, tables);
             let columns = usize::from(cell.width().max(1));
             self.x = x + columns;
@@ -194,18 +223,82 @@ impl Writer {
         self.move_right(x);
         if style == Style::erased(style.bg) {
             self.pen_blank(style.bg);
-            if x + run == self.cols {
+            // From the first column EL would unwrap the row.
+            if x + run == self.cols && !(x == 0 && self.continues) {
                 self.send("\x1b[K");
             } else {
                 self.send(&count("X", run));
             }
-        } else {
-            // What printing left behind: no sequence makes such a blank, a space looks the same.
+        } else if run > 1 || !self.leave(cells, x, tables) {
+            // What printing left behind: no sequence makes such blanks, spaces look the same.
             self.pen(&style, tables);
             self.out.extend(std::iter::repeat_n(b' ', run));
+            self.text_end = self.out.len();
             self.x = x + run;
         }
         run
+    }
+
+    /// Makes a blank that carries more than a background behind the text of a row, as printing leaves
+    /// it: half of a wide character is overwritten. Returns whether that could be done.
+    fn leave(&mut self, cells: &[Cell], x: usize, tables: &Tables) -> bool {
+        let last = cells[x..].iter().all(|c| !c.has_content());
+        // Wrapping writes into the last column once more, and then only a space can be there.
+        let kept = x + 1 < self.cols || !self.goes_on;
+        let Some(before) = x.checked_sub(1).filter(|_| last && kept && self.x <= x) else {
+            return false;
+        };
+        // Back from behind the last column takes one step less.
+        let back = if x + 1 == self.cols { "\x08" } else { "\x08\x08" };
+        let wide = before > 0 && cells[before].is_right_half() && cells[before - 1].width() == 2;
+        let text = if wide { before - 1 } else { before };
+        if is_blank(cells[text]) {
+            let style = tables.style(cells[text]);
+            if style != Style::erased(style.bg) || self.x > before {
+                return false;
+            }
+            self.move_right(before);
+            self.send(&format!("\u{4e00}{back}"));
+            self.pen(&tables.style(cells[x]), tables);
+            self.send(" \x08");
+            self.pen_blank(style.bg);
+            self.send("\x1b[X");
+            self.x = before;
+            return true;
+        }
+        if cells[text].width() == 0 || self.x != x {
+            return false;
+        }
+        self.send(&format!("\x08\u{4e00}{back}"));
+        if cells[x].style() != cells[text].style() {
+            self.pen(&tables.style(cells[x]), tables);
+            self.send(" \x08");
+        }
+        if wide {
+            self.out.push(0x08);
+        }
+        self.text(cells[text], tables);
+        true
+    }
+
+    /// A wide character in the last columns whose right half is gone: where nothing wraps, the next
+    /// character took its place, or left a blank there because it did not fit. `wraps`: otherwise it does.
+    pub fn cut(&mut self, cell: Cell, right: Cell, wraps: bool, tables: &Tables) {
+        if wraps {
+            self.send("\x1b[?7l");
+        }
+        self.text(cell, tables);
+        self.x = self.cols;
+        if right.has_content() {
+            self.text(right, tables);
+        } else {
+            self.pen(&tables.style(right), tables);
+            self.send("\u{4e00}");
+            self.x -= 1;
+        }
+        if wraps {
+            self.send("\x1b[?7h");
+        }
     }
 
     fn move_right(&mut self, x: usize) {
@@ -215,12 +308,15 @@ impl Writer {
         }
     }
 
-    /// Prints one cell's text.
+    /// Prints one cell's text in its style.
     fn text(&mut self, cell: Cell, tables: &Tables) {
         self.pen(&tables.style(cell), tables);
+        self.characters(cell, tables);
+    }
+
+    fn characters(&mut self, cell: Cell, tables: &Tables) {
         if cell.width() == 0 {
-            // A mark that stands alone must not join what was printed before: any sequence parts them.
-            self.send("\x1b(B");
+            self.part();
         }
         match cell.content() {
             crate::term::cell::Content::Char(c) => {
@@ -232,6 +328,14 @@ impl Writer {
                 tables.push_text(cell, &mut text);
                 self.out.extend_from_slice(text.as_bytes());
             }
+        }
+        self.text_end = self.out.len();
+    }
+
+    /// What comes now does not follow the character printed last: a mark does not join it.
+    pub fn part(&mut self) {
+        if self.text_end > 0 && self.text_end == self.out.len() {
+            self.out.push(0);
         }
     }
 
@@ -266,7 +370,19 @@ impl Writer {
         if let Some(codes) = codes(from, to).filter(|codes| !codes.is_empty()) {
             self.send(&format!("\x1b[{codes}m"));
         }
+        self.protect(from, to, false);
         self.style = *to;
+    }
+
+    /// Protection, from one pen to another, or after a reset: xterm.js takes it for one of the attributes
+    /// that a reset clears.
+    fn protect(&mut self, from: &Style, to: &Style, reset: bool) {
+        let was = from.attrs.contains(Attrs::PROTECTED);
+        match to.attrs.contains(Attrs::PROTECTED) {
+            true if !was || reset => self.send("\x1b[1\"q"),
+            false if was => self.send("\x1b[\"q"),
+            _ => {}
+        }
     }
 
     /// The pen in every respect.
@@ -278,15 +394,9 @@ impl Writer {
             let bare = |style: Style| Style { attrs: style.attrs.without(protected), ..style };
             let before = self.out.len();
             put_sgr(&bare(from), &bare(to), &mut self.out);
-            // xterm.js takes protection for one of the attributes a reset clears.
             let reset = self.out[before..].starts_with(b"\x1b[;")
                 || self.out[before..].starts_with(b"\x1b[m");
-            let was = from.attrs.contains(protected);
-            match to.attrs.contains(protected) {
-                true if !was || reset => self.send("\x1b[1\"q"),
-                false if was => self.send("\x1b[\"q"),
-                _ => {}
-            }
+            self.protect(&from, &to, reset);
             self.style = to;
         }
         let link = tables.links.get(wanted.link);
@@ -301,6 +411,12 @@ impl Writer {
             self.send(&format!("\x1b]8;{id};{uri}\x1b\\"));
             self.link = link.map(|link| (link.id.clone(), link.uri.clone()));
         }
+    }
+
+    /// Erases a row that is all of one background up to the cursor, which stays where it is.
+    pub fn erase_to_here(&mut self, style: &Style) {
+        self.pen_blank(style.bg);
+        self.send("\x1b[1K");
     }
 
     /// Goes somewhere; `top` is the row counted as the first.
@@ -332,15 +448,30 @@ impl Writer {
         self.style = Style::DEFAULT;
     }
 
-    /// Prints a cell once more where the cursor is; a blank as a space.
+    /// Prints a cell once more where the cursor is, with the pen as it is.
     pub fn again(&mut self, cell: Cell, tables: &Tables) {
+        self.characters(cell, tables);
+        self.moved();
+    }
+
+    /// Prints a cell once more where the cursor is, in its style; a blank as a space.
+    pub fn fill(&mut self, cell: Cell, tables: &Tables) {
         if cell.has_content() {
             self.text(cell, tables);
         } else {
             self.pen(&tables.style(cell), tables);
             self.out.push(b' ');
+            self.text_end = self.out.len();
         }
         self.moved();
+    }
+
+    /// The first row of a blank screen continues a row that is gone: it has come up from the second.
+    pub fn continue_nothing(&mut self) {
+        if self.rows > 1 {
+            self.pen_blank(Color::Default);
+            self.send(&format!("\x1b[{}G  \x1b[H\x1b[M\x1b[X", self.cols));
+        }
     }
 
     /// The cursor is at the start of another, blank screen.
@@ -348,6 +479,10 @@ impl Writer {
         self.go(0, 0, 0);
         self.left_over = None;
     }
+}
+
+fn is_blank(cell: Cell) -> bool {
+    !cell.has_content() && cell.width() == 1
 }
 
 /// `CSI n final`, without the number when it is 1.

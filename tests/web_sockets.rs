@@ -18,6 +18,10 @@ use served::Web;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+/// Signals (signal(7)).
+const STOP: i32 = 19;
+const CONTINUE: i32 = 18;
+
 #[test]
 fn a_page_hears_of_the_clipboard_and_of_the_servers_end() {
     let web = Web::start("none");
@@ -193,6 +197,24 @@ fn a_page_loses_and_doubles_nothing_when_daemon_and_web_are_killed() {
     let lines: Vec<u32> = text.lines().map(|line| line.parse().unwrap()).collect();
     let wrong = lines.iter().zip(1..).find(|(line, expected)| **line != *expected);
     assert_eq!((lines.len(), wrong), (40_000, None));
+}
+
+#[test]
+fn a_programs_last_words_arrive_also_when_its_viewer_types_on() {
+    let web = Web::start("none");
+    let face = web.server.face("read line; echo last words");
+    let mut page = Page::open(web.port, &face, "1a57", "");
+    while page.restores == 0 {
+        page.step();
+    }
+    let process = web.server.role_pid("web");
+    facemux::sys::process::kill(process, STOP).unwrap();
+    web.server.run(&["send", &face, "--keys", "Enter"]).answer();
+    eventually("the program ends", || web.server.run(&["ls"]).answer().is_empty().then_some(()));
+    page.write(b"too late");
+    facemux::sys::process::kill(process, CONTINUE).unwrap();
+    page.until("last words");
+    while page.try_step().is_ok() {}
 }
 
 #[test]

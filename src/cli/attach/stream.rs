@@ -184,6 +184,13 @@ impl Copy<'_> {
                 Ok(())
             }
             Err(e) if is_passing(&e) => Ok(()),
+            // It may have said the last of its face before it closed.
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
+                while self.over.is_none() {
+                    self.hear()?;
+                }
+                Ok(())
+            }
             Err(e) => Err(e.to_string()),
         }
     }

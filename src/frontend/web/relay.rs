@@ -111,6 +111,7 @@ async fn attach(server: &Rc<Server>, socket: &mut WebSocket, wish: Wish) -> Opti
         dialect,
         viewer,
         door: None,
+        deaf: false,
         pause: RETRY_FIRST,
         retry: None,
         started: false,
@@ -208,6 +209,8 @@ struct Relay<'a> {
     dialect: Dialect,
     viewer: Viewer,
     door: Option<Source<UnixStream>>,
+    /// The daemon takes nothing more; what it said before is still read.
+    deaf: bool,
     pause: Duration,
     retry: Option<Sleep>,
     /// A daemon was reached before: the next one is a reconnect.
@@ -327,20 +330,19 @@ impl Relay<'_> {
     /// The daemon cannot be reached or went away: tries again in a while.
     fn lost(&mut self) {
         self.door = None;
+        self.deaf = false;
         self.retry = Some(self.server.reactor.sleep(self.pause));
         self.pause = (self.pause * 2).min(RETRY_LAST);
     }
 
     fn tell_daemon(&mut self, cx: &mut Context<'_>) -> bool {
-        while !self.viewer.unsent().is_empty() {
+        while !self.deaf && !self.viewer.unsent().is_empty() {
             let Some(door) = &self.door else { return true };
             let viewer = &self.viewer;
             match door.poll_io(Way::Write, cx, |mut io| io.write(viewer.unsent())) {
                 Poll::Ready(Ok(n)) => self.viewer.sent(n),
-                Poll::Ready(Err(_)) => {
-                    self.lost();
-                    return true;
-                }
+                // It may have said the last of its face before it closed: its end is read, not written to.
+                Poll::Ready(Err(_)) => self.deaf = true,
                 Poll::Pending => return false,
             }
         }

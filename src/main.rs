@@ -67,7 +67,7 @@ fn protect(name: &str, closed: bool) {
 
 fn serve(words: &[OsString]) -> ExitCode {
     footprint::be_sparing();
-    let config = match Config::load(lexopt::Parser::from_args(words)) {
+    let config = match Config::load(words) {
         Ok(config) => config,
         Err(ConfigError::Help) => {
             print!("{USAGE}");

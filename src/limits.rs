@@ -40,6 +40,9 @@ pub const HOLD_MIN: std::time::Duration = std::time::Duration::from_millis(100);
 /// for a while.
 pub const HOLD_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How long for a command's only reader that has no terminal, as behind a pipe: bytes it missed nobody could draw anew.
+pub const HOLD_WHOLE: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Keeping up for this many moments earns one to be waited for.
 pub const HOLD_EARNED: u32 = 10;
 
@@ -106,6 +109,11 @@ pub const SOCKET_READ_BYTES: usize = 16 * 1024;
 pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
 /// How long a connection may say nothing at first.
 pub const GREETING_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long a viewer waits at most to hear that its input was accepted, for output to hear it with. It needs to know
+/// only to forget what it would type again after a crash.
+pub const RECEIPT_TIME: std::time::Duration = std::time::Duration::from_millis(5);
+/// Bytes of input of which a viewer hears at once: it waits for room. A sixteenth of what it may keep.
+pub const RECEIPT_BYTES: u64 = 4 * 1024;
 /// Messages for the keeper that its socket has not taken, beyond which log lines are lost.
 pub const KEEPER_QUEUE_MAX: usize = 1024;
 /// Parameters, and again sub-parameters, of one control sequence: as many as xterm.js keeps.
@@ -152,11 +160,12 @@ pub const AUTHORIZED_KEYS_BYTES_MAX: u64 = 1 << 20;
 pub const AUTHORIZED_KEYS_MAX: usize = 4096;
 /// SSH connections at once: one descriptor and about 64 KiB each, more while bytes wait.
 pub const SSH_CONNECTIONS_MAX: usize = 512;
-/// SSH connections that have not logged in, at once: about 24 KiB each; the longest waiting makes room for a new one.
+/// SSH connections that have not logged in, at once: about 50 KiB each; the longest waiting makes room for a new one.
 pub const SSH_WAITING_MAX: usize = 64;
-/// How long an SSH connection has to log in, in seconds.
+/// How long an SSH connection has to log in unless told otherwise, in seconds.
 pub const SSH_LOGIN_SECONDS: u64 = 30;
-/// Tries to authenticate on one SSH connection: an agent with a handful of keys gets through.
+/// Tries to authenticate on one SSH connection, the question what there is among them: an agent with a handful of keys
+/// gets through.
 pub const SSH_AUTH_TRIES_MAX: usize = 8;
 /// Connections of one source that may fail before its next ones are made to wait.
 pub const SSH_BACKOFF_AFTER: u32 = 10;
@@ -168,6 +177,8 @@ pub const SSH_CHANNELS_MAX: usize = 16;
 pub const SSH_WINDOW_BYTES: u32 = 256 * 1024;
 /// Bytes of one SSH packet's data, what every client must take (RFC 4253 6.1).
 pub const SSH_PACKET_BYTES: u32 = 32 * 1024;
+/// Bytes read ahead of what an SSH connection asks for: a keystroke's packet is one read. Held for each connection.
+pub const SSH_READ_AHEAD_BYTES: usize = 2 * 1024;
 /// Packets of one channel that wait for it to be read: the session waits beyond that.
 pub const SSH_CHANNEL_PACKETS: usize = 8;
 /// Bytes typed on an SSH channel and not yet taken; beyond that nothing more is read from its connection.

@@ -72,7 +72,7 @@ fn serve(words: &[OsString]) -> ExitCode {
     if let Some((table, old, refused)) = facemux::keeper::handed(words) {
         return ended(facemux::keeper::take_over(table, old, refused));
     }
-    let config = match Config::load(lexopt::Parser::from_args(words)) {
+    let config = match Config::load(words) {
         Ok(config) => config,
         Err(ConfigError::Help) => {
             print!("{USAGE}");

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "ssh/alive.rs"]
+mod alive;
 #[path = "ssh/commands.rs"]
 mod commands;
 #[path = "common/mod.rs"]
@@ -20,5 +22,7 @@ mod libssh2;
 mod load;
 #[path = "ssh/login.rs"]
 mod login;
+#[path = "ssh/signals.rs"]
+mod signals;
 #[path = "ssh/world.rs"]
 mod world;

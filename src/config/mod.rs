@@ -10,10 +10,11 @@ mod values;
 
 use crate::limits;
 use crate::sys::log::Style;
-use crate::wire::keeper::{Auth, Settings};
+use crate::wire::keeper::{Auth, Kex, Settings, SshSettings};
 use crate::wire::request::SizePolicy;
 pub use places::{PlaceError, Places};
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use values::{Value, Values};
@@ -35,8 +36,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Hosts and origins allowed besides our own.
     pub origins: Vec<String>,
-    /// Files or directories of authorized keys.
-    pub authorized_keys: Vec<String>,
+    /// Who may come in by SSH, and how.
+    pub ssh_settings: SshSettings,
     /// Live connections of one page.
     pub page_faces: u32,
     /// How log lines look.
@@ -53,6 +54,17 @@ pub struct Config {
     pub background: bool,
     /// Written to and closed when the first daemon is ready.
     pub ready_fd: Option<i32>,
+    /// What it was made from, for those who make it again when a file has changed.
+    pub origin: Origin,
+}
+
+/// What a configuration is made from, but for the environment.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Origin {
+    /// The flags, as they were given.
+    pub flags: Vec<OsString>,
+    /// The files that count, there or not: the first that exists is read.
+    pub files: Vec<PathBuf>,
 }
 
 /// What one face may use at most; `None` for no limit.
@@ -130,12 +142,19 @@ impl Config {
     ///
     /// # Errors
     /// `ConfigError`, each a sentence naming where the value came from.
-    pub fn load(arguments: lexopt::Parser) -> Result<Config, ConfigError> {
-        let values = Values::collect(arguments, |name| std::env::var(name).ok())?;
-        Config::from_values(&values)
+    pub fn load(flags: &[OsString]) -> Result<Config, ConfigError> {
+        Config::read(flags, |name| std::env::var(name).ok())
     }
 
-    fn from_values(values: &Values) -> Result<Config, ConfigError> {
+    fn read(
+        flags: &[OsString],
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Config, ConfigError> {
+        let values = Values::collect(lexopt::Parser::from_args(flags), lookup)?;
+        Config::from_values(&values, flags)
+    }
+
+    fn from_values(values: &Values, flags: &[OsString]) -> Result<Config, ConfigError> {
         let background = values.switch("background");
         let off_unless_said = if background { "off" } else { "127.0.0.1:7681" };
         let web = values.read("web", off_unless_said, address)?;
@@ -159,7 +178,7 @@ impl Config {
             auth,
             public_url: values.read_optional("public-url", url)?,
             origins: values.list("allow-origin"),
-            authorized_keys: values.list("ssh-authorized-keys"),
+            ssh_settings: ssh_settings(values)?,
             page_faces: values.number("page-faces", 10, 1, 64)?,
             log_style: values.read("log-format", "text", log_style)?,
             limits: FaceLimits {
@@ -172,6 +191,7 @@ impl Config {
             sandbox: values.read("sandbox", "on", on_or_off)?,
             background,
             ready_fd: values.read_optional("ready-fd", ready_fd)?,
+            origin: Origin { flags: flags.to_vec(), files: values.files.clone() },
         })
     }
 }
@@ -200,6 +220,30 @@ fn settings(values: &Values, background: bool) -> Result<Settings, ConfigError> 
         grace_ms: values.milliseconds("grace", "1s")?,
         size_policy: values.read("size-policy", "leader", size_policy)?,
     })
+}
+
+fn ssh_settings(values: &Values) -> Result<SshSettings, ConfigError> {
+    Ok(SshSettings {
+        authorized_keys: values.list("ssh-authorized-keys"),
+        token_is_password: values.read("ssh-password", "off", |text| match text {
+            "off" => Ok(false),
+            "token" => Ok(true),
+            _ => Err(format!("{text:?} is neither off nor token")),
+        })?,
+        kex: values.read("ssh-kex", "compatible", |text| match text {
+            "compatible" => Ok(Kex::Compatible),
+            "post-quantum" => Ok(Kex::PostQuantum),
+            _ => Err(format!("{text:?} is neither compatible nor post-quantum")),
+        })?,
+        login_ms: values.check("ssh-login-time", login_time(values)?)?,
+    })
+}
+
+fn login_time(values: &Values) -> Result<Value<u64>, ConfigError> {
+    let default = format!("{}s", limits::SSH_LOGIN_SECONDS);
+    let ms = values.milliseconds("ssh-login-time", &default)?;
+    let sane = (1000..=600_000).contains(&ms);
+    Ok(if sane { Ok(ms) } else { Err("from 1s to 10m; silence must not last".to_owned()) })
 }
 
 fn auth(values: &Values) -> Result<Auth, ConfigError> {
@@ -356,10 +400,10 @@ mod tests {
     use super::*;
 
     fn load(flags: &[&str], environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let parser = lexopt::Parser::from_args(flags.iter().copied());
+        let flags: Vec<OsString> = flags.iter().map(OsString::from).collect();
         let lookup =
             |name: &str| environment.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned());
-        Config::from_values(&Values::collect(parser, lookup)?)
+        Config::read(&flags, lookup)
     }
 
     #[test]
@@ -420,6 +464,8 @@ mod tests {
             (vec!["--user-map", "alice=0"], "above 0"),
             (vec!["--user-map", "=7"], "USER=UID"),
             (vec!["--user-map", "alice=7,bob=7"], "alice=7 is there already"),
+            (vec!["--ssh-password", "secret"], "neither off nor token"),
+            (vec!["--ssh-kex", "none"], "post-quantum"),
             (vec!["--no-such-flag"], "no-such-flag"),
             (vec!["--max-faces"], "--max-faces"),
             (vec!["stray"], "stray"),

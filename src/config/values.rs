@@ -28,6 +28,9 @@ const SETTINGS: &[&str] = &[
     "public-url",
     "allow-origin",
     "ssh-authorized-keys",
+    "ssh-password",
+    "ssh-kex",
+    "ssh-login-time",
     "page-faces",
     "log-format",
     "sandbox",
@@ -69,6 +72,10 @@ Runs the server in the foreground (fit to be PID 1). SIGTERM or SIGINT drains it
   --public-url URL            how the outside reaches the web frontend
   --allow-origin ORIGIN       one more host or origin the web frontend answers to; may be repeated
   --ssh-authorized-keys FILE  keys that may come in by SSH (a file, or a directory with a file per user)
+  --ssh-password off|token    whether a token counts as an SSH password (default off: keys alone)
+  --ssh-kex compatible|post-quantum
+                              SSH key exchange: post-quantum first (default), or nothing else
+  --ssh-login-time DUR        how long an SSH connection has to log in (default 30s)
   --page-faces N              live connections of one page (default 10)
   --log-format text|json      how log lines look (default text)
   --user-map USER=UID[:GID]   faces of this user run as that account; may be repeated (needs root)
@@ -91,6 +98,8 @@ struct Text {
 pub(super) struct Values {
     given: BTreeMap<&'static str, Text>,
     background: bool,
+    /// The configuration files that count, there or not: the first that exists is read.
+    pub(super) files: Vec<PathBuf>,
     /// Where things are, by the same flags.
     pub(super) places: Places,
 }
@@ -104,13 +113,10 @@ impl Values {
         let flags = Flags::read(arguments)?;
         let places = Places::find(flags.dir.as_deref());
         let mut given = BTreeMap::new();
-        match &flags.config {
-            Some(path) => read_file(path, &mut given)?,
-            None => {
-                if let Some(path) = places.config.iter().find(|p| p.exists()) {
-                    read_file(path, &mut given)?;
-                }
-            }
+        let named = flags.config.is_some();
+        let files = flags.config.map_or_else(|| places.config.clone(), |path| vec![path]);
+        if let Some(path) = files.iter().find(|p| named || p.exists()) {
+            read_file(path, &mut given)?;
         }
         for name in SETTINGS {
             let variable = format!("FACEMUX_{}", name.to_ascii_uppercase().replace('-', "_"));
@@ -119,7 +125,7 @@ impl Values {
             }
         }
         given.extend(flags.given);
-        Ok(Values { given, background: flags.background, places })
+        Ok(Values { given, background: flags.background, files, places })
     }
 
     /// Where a setting came from.

@@ -1,18 +1,19 @@
 //! Connections of the Unix socket: frames in, frames out, bounded both ways.
 //!
 //! A viewer's output goes from the journal to the socket in one call, without a copy of ours: a frame whose head was
-//! sent and whose rest was not is remembered as a length alone.
+//! sent and whose rest was not is remembered as a length alone. That its input was accepted is told a viewer with the
+//! output that follows, or a moment later: by itself it would wake a frontend once more for every keystroke.
 
 use super::Source;
 use crate::limits::{
     CHUNK_BYTES, DAEMON_DESCRIPTORS_FREE, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, GREETING_TIME,
-    OUTBOX_BYTES_MAX, SOCKET_READ_BYTES,
+    OUTBOX_BYTES_MAX, RECEIPT_BYTES, RECEIPT_TIME, SOCKET_READ_BYTES,
 };
 use crate::mux::{Chunk, ClientId, Mux, Now};
 use crate::sys::process::{descriptor_limit, user};
 use crate::sys::socket::{FDS_MAX, accept, peer_credentials, recv_with_fds, send_vectored};
-use crate::wire::frame::{self, FrameReader, message_header, output_header, restore_header};
-use crate::wire::{Message, Refusal, Reply, encode};
+use crate::wire::frame::{self, FrameReader, output_header, restore_header};
+use crate::wire::{Message, Refusal, Reply, ViewerNote, encode};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use std::collections::{BTreeMap, VecDeque};
@@ -34,11 +35,27 @@ pub(super) struct Conn {
     sent: usize,
     frame: Option<Begun>,
     blocked: bool,
+    /// The poll tells when it takes more: asked for only once it was blocked.
+    tells_room: bool,
+    receipt: Receipt,
+    /// The peer has closed: what it sent before is read to the end.
+    pub hung_up: bool,
     /// Its frames wait: for the answer to an earlier one, or for it to read.
     pub waiting: bool,
     /// Closes once all is sent.
     pub closing: bool,
     pub dead: bool,
+}
+
+/// What a viewer is still to be told of the input that was accepted.
+#[derive(Default)]
+struct Receipt {
+    /// Up to where.
+    upto: u64,
+    /// Up to where it knows.
+    told: u64,
+    /// Whether its turn to be told without any output has been set.
+    due: bool,
 }
 
 /// A frame whose head is on its way.
@@ -54,9 +71,12 @@ pub(super) struct Conns {
     next: ClientId,
     /// Who has not said what it is, and until when it may.
     silent: VecDeque<(Duration, ClientId)>,
+    /// Who is to be told that its input was accepted, and when, should no output have told it before.
+    receipts: VecDeque<(Duration, ClientId)>,
     bytes: Vec<u8>,
     /// How many descriptors this process may have.
     descriptors: u64,
+    registry: Registry,
 }
 
 /// Says why a connection is not taken, if that can be said at once.
@@ -71,21 +91,26 @@ fn turn_away(socket: &OwnedFd, sentence: String) {
 }
 
 impl Conns {
-    pub fn new() -> Conns {
-        Conns {
+    /// None yet; `registry` is the poll's.
+    ///
+    /// # Errors
+    /// No descriptors left.
+    pub fn new(registry: &Registry) -> io::Result<Conns> {
+        Ok(Conns {
             map: BTreeMap::new(),
             next: 1,
             silent: VecDeque::new(),
+            receipts: VecDeque::new(),
             bytes: vec![0; SOCKET_READ_BYTES],
             descriptors: descriptor_limit(),
-        }
+            registry: registry.try_clone()?,
+        })
     }
 
     /// Accepts one connection. Gives whether there may be another.
     pub fn accept(
         &mut self,
         listener: &UnixListener,
-        registry: &Registry,
         mux: &mut Mux,
         now: Now,
         most: usize,
@@ -122,10 +147,9 @@ impl Conns {
         }
         let id = self.next;
         self.next += 1;
-        let both = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) =
-            registry.register(&mut SourceFd(&socket.as_raw_fd()), Source::Client(id).token(), both)
-        {
+        let (fd, token) = (socket.as_raw_fd(), Source::Client(id).token());
+        let watched = self.registry.register(&mut SourceFd(&fd), token, Interest::READABLE);
+        if let Err(error) = watched {
             log::warn!("watch a connection: {error}");
             return true;
         }
@@ -139,6 +163,9 @@ impl Conns {
             sent: 0,
             frame: None,
             blocked: false,
+            tells_room: false,
+            receipt: Receipt::default(),
+            hung_up: false,
             waiting: false,
             closing: false,
             dead: false,
@@ -150,9 +177,26 @@ impl Conns {
         true
     }
 
-    /// When the first that has not said what it is is to go.
+    /// When the first that has not said what it is is to go, or a receipt is due.
     pub fn deadline(&self) -> Option<Duration> {
-        self.silent.front().map(|(due, _)| *due)
+        let first = [self.silent.front(), self.receipts.front()];
+        first.into_iter().flatten().map(|(due, _)| *due).min()
+    }
+
+    /// Tells what was accepted where no output has told it.
+    pub fn send_receipts(&mut self, now: Now, mux: &mut Mux) {
+        while let Some((due, id)) = self.receipts.front().copied() {
+            let owes = self.map.get(&id).is_some_and(Conn::owes_receipt);
+            if owes && due > now.mono {
+                return;
+            }
+            self.receipts.pop_front();
+            if let Some(conn) = self.map.get_mut(&id) {
+                conn.receipt.due = false;
+                conn.tell_accepted();
+                self.pump(id, mux, now);
+            }
+        }
     }
 
     /// Closes connections that have not said in time what they are.
@@ -181,9 +225,12 @@ impl Conns {
             Ok((0, _)) => Ok(Reading::End),
             Ok((n, fds)) => {
                 conn.reader.push(&self.bytes[..n]);
+                // A read ends where descriptors came with it; any other short one has emptied the socket, and what
+                // comes later wakes us.
+                let emptied = n < self.bytes.len() && fds.is_empty() && !conn.hung_up;
                 conn.fds.extend(fds);
                 conn.fds.truncate(FDS_MAX);
-                Ok(Reading::Some)
+                Ok(if emptied { Reading::Last } else { Reading::Some })
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Reading::Nothing),
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Reading::Some),
@@ -195,6 +242,17 @@ impl Conns {
     pub fn pump(&mut self, id: ClientId, mux: &mut Mux, now: Now) {
         let Some(conn) = self.map.get_mut(&id) else { return };
         conn.pump(id, mux, now);
+        if conn.owes_receipt() && !std::mem::replace(&mut conn.receipt.due, true) {
+            self.receipts.push_back((now.mono + RECEIPT_TIME, id));
+        }
+        if conn.blocked && !std::mem::replace(&mut conn.tells_room, true) {
+            let both = Interest::READABLE | Interest::WRITABLE;
+            let (fd, token) = (conn.raw_fd(), Source::Client(id).token());
+            if let Err(error) = self.registry.reregister(&mut SourceFd(&fd), token, both) {
+                log::error!("watch a connection for room: {error}");
+                conn.dead = true;
+            }
+        }
     }
 }
 
@@ -202,6 +260,8 @@ impl Conns {
 pub(super) enum Reading {
     /// Bytes; there may be more.
     Some,
+    /// Bytes, and no more for now.
+    Last,
     /// None for now.
     Nothing,
     /// The peer is done.
@@ -231,19 +291,40 @@ impl Conn {
 
     /// Puts a message into the outbox.
     pub fn send(&mut self, message: &Message) {
-        match encode(message) {
-            Ok(payload) => {
-                let mut framed = Vec::with_capacity(payload.len() + 5);
-                framed.extend_from_slice(&message_header(payload.len()));
-                framed.extend_from_slice(&payload);
-                self.push(framed);
+        if let Message::Viewer(ViewerNote::Accepted { upto }) = message {
+            self.receipt.upto = *upto;
+            // Who types much waits for room.
+            if self.receipt.upto.saturating_sub(self.receipt.told) >= RECEIPT_BYTES {
+                self.tell_accepted();
             }
-            Err(error) => log::error!("a message for a client: {error}"),
+            return;
         }
+        self.tell_accepted();
+        self.push(framed(message));
         if self.is_full() && matches!(message, Message::Event(_)) {
             log::warn!("closed a connection that watches and does not read");
             self.dead = true;
         }
+    }
+
+    fn owes_receipt(&self) -> bool {
+        self.receipt.upto > self.receipt.told
+    }
+
+    /// Puts what was accepted and not told into the outbox.
+    fn tell_accepted(&mut self) {
+        if let Some(note) = self.take_receipt() {
+            self.push(note);
+        }
+    }
+
+    fn take_receipt(&mut self) -> Option<Vec<u8>> {
+        if !self.owes_receipt() {
+            return None;
+        }
+        let upto = self.receipt.upto;
+        self.receipt.told = upto;
+        Some(framed(&Message::Viewer(ViewerNote::Accepted { upto })))
     }
 
     fn push(&mut self, bytes: Vec<u8>) {
@@ -297,6 +378,7 @@ impl Conn {
     /// Begins the next frame of a viewer's stream. Gives whether there was one.
     fn begin(&mut self, id: ClientId, mux: &mut Mux, now: Now) -> bool {
         let Some(chunk) = mux.chunk(now, id, CHUNK_BYTES) else { return false };
+        let receipt = self.take_receipt().unwrap_or_default();
         let len = chunk.len();
         let header = match &chunk {
             Chunk::Restore { offset, first, last, .. } => {
@@ -308,19 +390,26 @@ impl Conn {
             Chunk::Restore { bytes, .. } => (*bytes, &[][..]),
             Chunk::Output { first, second, .. } => (*first, *second),
         };
-        let parts = [IoSlice::new(&header), IoSlice::new(first), IoSlice::new(second)];
+        let parts = [&receipt, &header[..], first, second].map(IoSlice::new);
         let sent = match send_vectored(self.socket.as_fd(), &parts) {
             Ok(n) => n,
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
             {
                 self.blocked = error.kind() == ErrorKind::WouldBlock;
-                return true;
+                0
             }
             Err(_) => {
                 self.dead = true;
                 return true;
             }
+        };
+        let Some(sent) = sent.checked_sub(receipt.len()).filter(|_| sent > 0) else {
+            // Its rest goes first, and the frame is begun again.
+            if sent < receipt.len() {
+                self.push(receipt[sent..].to_vec());
+            }
+            return true;
         };
         let header_sent = sent.min(FRAME_HEADER_BYTES);
         let body = sent - header_sent;
@@ -351,6 +440,17 @@ impl Conn {
         }
         mux.handle_sent(now, id, body);
         Ok(())
+    }
+}
+
+/// A message with its length before it.
+fn framed(message: &Message) -> Vec<u8> {
+    match encode(message) {
+        Ok(payload) => frame::framed(&payload),
+        Err(error) => {
+            log::error!("a message for a client: {error}");
+            Vec::new()
+        }
     }
 }
 

@@ -141,6 +141,7 @@ impl Daemon {
             self.keeper.flush();
             let now = self.now();
             self.conns.drop_silent(now, &mut self.mux);
+            self.conns.send_receipts(now, &mut self.mux);
             if self.mux.deadline().is_some_and(|at| at <= now.mono) {
                 self.mux.handle_time(now, &mut self.ptys);
             }
@@ -174,13 +175,7 @@ impl Daemon {
                 return;
             }
             let now = self.now();
-            self.accepting = self.conns.accept(
-                &self.listener,
-                self.poll.registry(),
-                &mut self.mux,
-                now,
-                CLIENTS_MAX,
-            );
+            self.accepting = self.conns.accept(&self.listener, &mut self.mux, now, CLIENTS_MAX);
         }
     }
 }

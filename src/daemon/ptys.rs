@@ -22,6 +22,8 @@ pub(super) struct Pty {
     pub exhaust: bool,
     /// The last write was refused: wait for the poll.
     pub write_blocked: bool,
+    /// The poll tells when it takes more: asked for only once a write was refused.
+    tells_room: bool,
     /// On the ready list.
     pub queued: bool,
     /// The journal has no room: wait for `Effect::Read`.
@@ -37,19 +39,32 @@ pub(super) struct Ptys {
 impl Ptys {
     pub fn add(&mut self, registry: &Registry, id: FaceId, master: OwnedFd) -> io::Result<()> {
         crate::sys::process::set_nonblocking(&master)?;
-        let both = Interest::READABLE | Interest::WRITABLE;
-        registry.register(&mut SourceFd(&master.as_raw_fd()), Source::Face(id).token(), both)?;
+        let token = Source::Face(id).token();
+        registry.register(&mut SourceFd(&master.as_raw_fd()), token, Interest::READABLE)?;
         let pty = Pty {
             master,
             readable: false,
             hung_up: false,
             exhaust: false,
             write_blocked: false,
+            tells_room: false,
             queued: false,
             held: false,
         };
         self.map.insert(id, pty);
         Ok(())
+    }
+
+    /// The PTY took less than there was: the poll tells when it takes more. Not before, for each key its program reads
+    /// makes room, which would wake us for nothing.
+    pub fn await_room(&mut self, registry: &Registry, id: FaceId) -> io::Result<()> {
+        let Some(pty) = self.map.get_mut(&id) else { return Ok(()) };
+        pty.write_blocked = true;
+        if std::mem::replace(&mut pty.tells_room, true) {
+            return Ok(());
+        }
+        let both = Interest::READABLE | Interest::WRITABLE;
+        registry.reregister(&mut SourceFd(&pty.master.as_raw_fd()), Source::Face(id).token(), both)
     }
 
     pub fn remove(&mut self, registry: &Registry, id: FaceId) {

@@ -64,7 +64,7 @@ pub(super) fn start() -> Result<Daemon, SysError> {
         ptys: Ptys { map: Default::default(), ledger },
         began: Instant::now(),
         mux,
-        conns: Conns::new(),
+        conns: Conns::new(registry).map_err(SysError::on("copy", "the poll"))?,
         terminals: Terminals { map: Default::default(), remembered: Remembered::new(rest) },
         keeper,
         listener,

@@ -137,8 +137,8 @@ impl Daemon {
                     if error.kind() != ErrorKind::WouldBlock {
                         log::debug!("face {id}: write input: {error}");
                     }
-                    if let Some(pty) = self.ptys.map.get_mut(&id) {
-                        pty.write_blocked = true;
+                    if let Err(error) = self.ptys.await_room(self.poll.registry(), id) {
+                        log::error!("face {id}: watch its PTY for room: {error}");
                     }
                     return;
                 }
@@ -223,7 +223,11 @@ impl Daemon {
             self.conns.pump(id, &mut self.mux, now);
             self.settle();
         }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
+        let hung_up = event.is_read_closed() || event.is_error();
+        if event.is_readable() || hung_up {
+            if let Some(conn) = self.conns.map.get_mut(&id) {
+                conn.hung_up |= hung_up;
+            }
             self.read_client(id);
         }
     }
@@ -252,6 +256,10 @@ impl Daemon {
             }
             match self.conns.read(id) {
                 Ok(Reading::Some) => {}
+                Ok(Reading::Last) => {
+                    self.obey(id);
+                    return;
+                }
                 Ok(Reading::Nothing) => return,
                 Ok(Reading::End) => return self.let_go(id),
                 Err(_) => return self.let_go(id),
@@ -303,7 +311,7 @@ impl Daemon {
         let handed = match &request {
             Request::Attach(attach) => match &attach.holder {
                 Holder::Daemon { termios, .. } => Some((attach.token, termios.clone())),
-                Holder::Client => None,
+                Holder::Client | Holder::Nobody { .. } => None,
             },
             Request::Resume { .. } => self.yielded(id),
             _ => None,

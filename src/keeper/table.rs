@@ -310,7 +310,7 @@ mod tests {
         Table {
             facemux: "0.1.0".into(),
             program: "/usr/bin/facemux".into(),
-            config: Config::load(lexopt::Parser::from_args(words)).unwrap(),
+            config: Config::load(&words.map(Into::into)).unwrap(),
             descriptors: (1024, 524_288),
             locks: [3, 4],
             listener: 5,

@@ -105,8 +105,8 @@ impl Mux {
     fn type_as(&mut self, now: Now, client: ClientId, bytes: &[u8], kernel: &mut dyn Kernel) {
         for piece in bytes.chunks(TYPED_BYTES) {
             let Some(viewer) = self.viewer_mut(client) else { return };
-            let (face, drive, end) =
-                (viewer.face, viewer.drive, viewer.heard() + piece.len() as u64);
+            let (face, drive, piped) = (viewer.face, viewer.drive, viewer.piped);
+            let end = viewer.heard() + piece.len() as u64;
             let (typed, detach) = if viewer.detach.passes(piece) {
                 (piece.to_vec(), false)
             } else {
@@ -117,7 +117,7 @@ impl Mux {
                 .faces
                 .get(&face)
                 .is_some_and(|l| l.leader.is_none_or(|leader| leader == client));
-            let (typed, by_hand) = reports::sift(&typed, leads);
+            let (typed, by_hand) = if piped { (typed, true) } else { reports::sift(&typed, leads) };
             if drive {
                 if by_hand {
                     self.lead(now, face, client);

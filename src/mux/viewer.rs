@@ -2,7 +2,7 @@
 
 use crate::face::detach::DetachKeys;
 use crate::face::preview::sanitised;
-use crate::limits::{HOLD_EARNED, HOLD_MAX, HOLD_MIN};
+use crate::limits::{HOLD_EARNED, HOLD_MAX, HOLD_MIN, HOLD_WHOLE};
 use crate::units::{FaceId, Offset, Size};
 use crate::wire::{Attach, Holder};
 use std::collections::VecDeque;
@@ -31,6 +31,10 @@ pub(super) struct Viewer {
     pub handed: bool,
     /// Its terminal was lent in its alternate screen.
     pub alternate: bool,
+    /// There is no terminal, which could send what nobody typed.
+    pub piped: bool,
+    /// Its face was made for it, and waits for it nearly as for the reader of a pipe.
+    pub whole: bool,
     pub size: Size,
     pub pixels: (u16, u16),
     pub token: u64,
@@ -74,7 +78,7 @@ impl Viewer {
         now: Duration,
     ) -> Viewer {
         let (handed, alternate) = match &attach.holder {
-            Holder::Client => (false, false),
+            Holder::Client | Holder::Nobody { .. } => (false, false),
             Holder::Daemon { alternate, .. } => (true, *alternate),
         };
         Viewer {
@@ -83,6 +87,8 @@ impl Viewer {
             follows: attach.follows_size,
             handed,
             alternate,
+            piped: matches!(attach.holder, Holder::Nobody { .. }),
+            whole: matches!(attach.holder, Holder::Nobody { whole: true }),
             size: attach.size,
             pixels: attach.pixels,
             token: attach.token,
@@ -114,12 +120,13 @@ impl Viewer {
     /// does not let run for a moment loses nothing, one that never reads costs its face a moment once.
     pub fn awaited(&self) -> Duration {
         let earned = self.progress.saturating_sub(self.steady) / HOLD_EARNED;
-        self.progress + earned.clamp(HOLD_MIN, HOLD_MAX)
+        self.progress + if self.whole { HOLD_WHOLE } else { earned.clamp(HOLD_MIN, HOLD_MAX) }
     }
 
     /// It is waited for no more until it takes something.
     pub fn give_up(&mut self, now: Duration) {
         self.steady = now;
+        self.whole = false;
         self.progress = now.saturating_sub(HOLD_MIN);
     }
 

@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::time::Duration;
 
 /// Descriptors taken with one message at most; a peer that sends more is refused.
 pub const FDS_MAX: usize = 4;
@@ -67,6 +68,25 @@ pub fn recv_with_some_fds(
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a message too long"));
     }
     Ok((got, (header.msg_flags & libc::MSG_CTRUNC == 0).then_some(fds)))
+}
+
+/// Has the kernel find out whether the other end of a silent TCP connection still lives: asked after `idle`, then every
+/// `again`, and given up after `times` without an answer (tcp(7)).
+///
+/// # Errors
+/// setsockopt(2)'s.
+pub fn keep_alive(
+    stream: &impl AsFd,
+    idle: Duration,
+    again: Duration,
+    times: u32,
+) -> io::Result<()> {
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    socket::setsockopt(stream, sockopt::KeepAlive, &true)?;
+    socket::setsockopt(stream, sockopt::TcpKeepIdle, &seconds(idle))?;
+    socket::setsockopt(stream, sockopt::TcpKeepInterval, &seconds(again))?;
+    socket::setsockopt(stream, sockopt::TcpKeepCount, &times)?;
+    Ok(())
 }
 
 /// The descriptors in a control buffer that recvmsg filled.

@@ -533,10 +533,10 @@ pub fn lay_row(cells: &[Cell], at: usize, end: usize, cols: usize, row: &mut Vec
         match mark(cell) {
             Some((Mark::Row, width)) if width == cols && !row.is_empty() => return at,
             // Blanks behind the text of several rows, or of one that has become several.
-            Some((Mark::Tail, width)) if width != cols && at >= end => {
-                if begin > 0 || at > width {
-                    return cells.len();
-                }
+            Some((Mark::Tail, width))
+                if width != cols && at >= end && (begin > 0 || at > width) =>
+            {
+                return cells.len();
             }
             _ => {}
         }

@@ -3,6 +3,8 @@
 
 use crate::units::{FaceId, Size};
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Keeper to daemon.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -264,8 +266,12 @@ pub struct FrontendStart {
     pub origins: Vec<String>,
     /// Who may come in by the web.
     pub auth: Auth,
-    /// Files or directories of authorized keys for SSH; empty for the state directory's own `authorized_keys`.
-    pub authorized_keys: Vec<String>,
+    /// Who may come in by SSH, and how, as long as no configuration file changes.
+    pub ssh: SshSettings,
+    /// The flags that `serve` was started with.
+    pub flags: Vec<OsString>,
+    /// The configuration files that count, there or not.
+    pub files: Vec<PathBuf>,
     /// Whether log lines are JSON.
     pub log_json: bool,
     /// Live connections of one page.
@@ -294,6 +300,29 @@ pub enum ToFrontend {
 pub enum FromFrontend {
     /// It has what it needs.
     Ready,
+}
+
+/// Who may come in by SSH, and how.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SshSettings {
+    /// Files or directories of authorized keys; empty for the state directory's own `authorized_keys`.
+    pub authorized_keys: Vec<String>,
+    /// Whether a token opens as a password.
+    pub token_is_password: bool,
+    /// Which key exchanges there are.
+    pub kex: Kex,
+    /// How long a connection has to log in, in milliseconds.
+    pub login_ms: u64,
+}
+
+/// Which key exchanges the SSH frontend offers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Kex {
+    /// The post-quantum hybrid first, then a classical one for clients that know no hybrid.
+    #[default]
+    Compatible,
+    /// The post-quantum hybrid alone.
+    PostQuantum,
 }
 
 /// How the web frontend knows who is asking.

@@ -174,7 +174,7 @@ pub struct Attach {
     pub inside: Vec<String>,
 }
 
-/// Who writes to the viewer's terminal.
+/// Who writes to the viewer's terminal, if there is one.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Holder {
     /// The client: output comes as frames.
@@ -185,6 +185,11 @@ pub enum Holder {
         termios: Vec<u8>,
         /// Attach in the viewer's alternate screen.
         alternate: bool,
+    },
+    /// The client, and there is no terminal: what it sends is data, none of it a terminal's own answer.
+    Nobody {
+        /// The face was made for it, and it is to miss nothing: its program waits for it for longer.
+        whole: bool,
     },
 }
 

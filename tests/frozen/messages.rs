@@ -6,8 +6,8 @@ use facemux::units::{FaceId, Offset, Size};
 use facemux::wire::face::FaceInfo;
 use facemux::wire::frame::{self, FrameReader};
 use facemux::wire::keeper::{
-    Auth, Crash, Exit, FromFrontend, FromKeeper, FrontendStart, KeptFace, Settings, Spawn, Start,
-    ToFrontend, ToKeeper,
+    Auth, Crash, Exit, FromFrontend, FromKeeper, FrontendStart, KeptFace, Kex, Settings, Spawn,
+    SshSettings, Start, ToFrontend, ToKeeper,
 };
 use facemux::wire::request::ViewerReport;
 use facemux::wire::{
@@ -162,7 +162,7 @@ fn values(lines: &mut Lines) {
     lines.each("Typed", &typed);
     lines.each("Typed", &[Typed::Paste(b"a\nb".to_vec()), Typed::Submit]);
     let daemon = Holder::Daemon { termios: vec![1, 2, 3], alternate: true };
-    lines.each("Holder", &[Holder::Client, daemon]);
+    lines.each("Holder", &[Holder::Client, daemon, Holder::Nobody { whole: true }]);
     lines.add(
         "Actor",
         &Actor { user: Some("ann".into()), role: Role::Driver, only: Some(FaceId(7)) },
@@ -389,7 +389,14 @@ fn frontends(lines: &mut Lines) {
         url: "https://faces.example.org".into(),
         origins: vec!["other.example.org".into()],
         auth: proxy,
-        authorized_keys: vec!["/k".into()],
+        ssh: SshSettings {
+            authorized_keys: vec!["/k".into()],
+            token_is_password: true,
+            kex: Kex::PostQuantum,
+            login_ms: 30_000,
+        },
+        flags: vec!["--ssh".into()],
+        files: vec!["/etc/facemux/config.toml".into()],
         log_json: true,
         page_faces: 10,
         idle_timeout_ms: 86_400_000,
@@ -398,6 +405,7 @@ fn frontends(lines: &mut Lines) {
         trial: true,
     };
     lines.add("FrontendStart", &start);
+    lines.each("Kex", &[Kex::Compatible, Kex::PostQuantum]);
     lines.each("ToFrontend", &[ToFrontend::Begin, ToFrontend::Retire]);
     lines.each("FromFrontend", &[FromFrontend::Ready]);
 }

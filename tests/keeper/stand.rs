@@ -10,6 +10,7 @@ use facemux::sys::{process, signals, socket};
 use facemux::units::{FaceId, Size};
 use facemux::wire::keeper::{Exit, FromKeeper, FrontendStart, KeptFace, Spawn, Start, ToKeeper};
 use facemux::wire::{decode, encode};
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, IoSlice, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
@@ -39,7 +40,8 @@ pub fn daemon() {
 
 /// The keeper under test.
 pub fn serve(words: &[String]) -> ExitCode {
-    let config = Config::load(lexopt::Parser::from_args(words)).unwrap();
+    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+    let config = Config::load(&words).unwrap();
     match facemux::keeper::serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -80,6 +80,34 @@ fn with_a_terminal_lines_return_and_control_c_interrupts() {
 }
 
 #[test]
+fn commands_say_the_same_with_and_without_a_terminal() {
+    let world = World::start();
+    let face = world.run(&["new", "-d", "--name", "same", "--", "cat"]).answer();
+    world.run(&["send", "same", "shown", "--keys", "Enter"]).answer();
+    world.server.shows("same", "shown");
+    // What counts seconds is not compared.
+    for words in [
+        &["snap", "same"][..],
+        &["snap", "same", "--format", "ansi"],
+        &["resize", &face, "80x24"],
+        &["wait", "same", "--until", "text=shown"],
+        &["send", "same", "--keys", "Up"],
+        &["rename", "same", "same"],
+        &["info", "99"],
+        &["kill", "99"],
+        &["nonsense"],
+        &["new", "-d", "--cwd"],
+    ] {
+        let piped = world.run(words);
+        let mut shown = world.terminal(words);
+        assert_eq!(shown.wait(), piped.code, "{words:?}");
+        let expected = format!("{}{}", piped.out, piped.err).replace('\n', "\r\n");
+        assert_eq!(String::from_utf8_lossy(&shown.bytes), expected, "{words:?}");
+        shown.assert_as_before();
+    }
+}
+
+#[test]
 fn several_channels_share_one_connection() {
     let world = World::start();
     let control = format!("{}/control", world.keys.text());

@@ -13,7 +13,7 @@ pub fn connect(port: u16) -> Session {
     session
 }
 
-fn log_in(world: &World) -> Session {
+pub fn log_in(world: &World) -> Session {
     let session = connect(world.port);
     let key = world.keys.path().join("id");
     session.userauth_pubkey_file("root", None, &key, None).unwrap();
@@ -29,7 +29,7 @@ fn finish(channel: &mut Channel) -> (String, i32, Option<String>) {
     (out, channel.exit_status().unwrap(), signal)
 }
 
-fn run(session: &Session, command: &str) -> (String, i32, Option<String>) {
+pub fn run(session: &Session, command: &str) -> (String, i32, Option<String>) {
     let mut channel = session.channel_session().unwrap();
     channel.exec(command).unwrap();
     channel.send_eof().unwrap();

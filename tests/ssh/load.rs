@@ -37,9 +37,9 @@ fn a_hundred_megabytes_come_out_as_they_were_written() {
 #[test]
 fn twenty_megabytes_go_in_as_they_were_sent() {
     let world = World::start();
-    // Text: what looks like a terminal's answer to a query is never typed into a face.
-    let mut sent: Vec<u8> = noise(20 << 20).into_iter().map(|b| b'!' + b % 90).collect();
-    sent.iter_mut().skip(76).step_by(77).for_each(|byte| *byte = b'\n');
+    // Any bytes, among them what a terminal would answer to queries: there is no terminal here.
+    let sent: Vec<u8> =
+        [&noise(20 << 20)[..], b"\x1b[?62;22c\x1b[24;80R\x1b]11;rgb:0/0/0\x07\x1b[I"].concat();
     let file = format!("{}/arrived", world.keys.text());
     let script =
         format!("new -- sh -c 'stty raw -echo; echo READY; head -c {} > {file}'", sent.len());
@@ -48,6 +48,23 @@ fn twenty_megabytes_go_in_as_they_were_sent() {
     client.stdin.as_mut().unwrap().write_all(&sent).unwrap();
     let ended = client.wait_with_output().unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(hash(&std::fs::read(file).unwrap()), hash(&sent));
+}
+
+/// As with any SSH server: the end of the client's file is the end of the program's.
+#[test]
+fn a_file_goes_in_through_cat() {
+    let world = World::start();
+    let mut sent: Vec<u8> = noise(20 << 20).into_iter().map(|b| b'!' + b % 90).collect();
+    sent.iter_mut().skip(76).step_by(77).for_each(|byte| *byte = b'\n');
+    sent.push(b'\n');
+    let file = format!("{}/arrived", world.keys.text());
+    let script = format!("new -- sh -c 'stty -echo; echo READY; cat > {file}'");
+    let mut client = world.piped(&[], &[&script]);
+    read_until(client.stdout.as_mut().unwrap(), "READY");
+    client.stdin.as_mut().unwrap().write_all(&sent).unwrap();
+    let ended = client.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
     assert_eq!(hash(&std::fs::read(file).unwrap()), hash(&sent));
 }
 

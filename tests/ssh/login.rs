@@ -42,8 +42,10 @@ fn a_user_name_of_digits_is_a_face() {
 #[test]
 fn a_full_screen_program_leaves_the_clients_terminal_as_it_was() {
     let world = World::start();
+    // Modes, margins, origin, line drawing, kitty keys, a pen: all that could be left behind.
     let face = world.server.face(
-        "printf '\\033[?1049h\\033[?1h\\033=\\033[?2004h\\033[?1003h\\033[?1006h\\033[?25l\\033[1;31mfull'; read x",
+        "printf '\\033[?1049h\\033[?1h\\033=\\033[?2004h\\033[?1003h\\033[?1006h\\033[?1004h\\033[?25l\\033[4h'; \
+         printf '\\033[>1u\\033[3;9r\\033[?6h\\033(0\\033[5 q\\033[1;31m\\033(Bfull\\033(0'; read x",
     );
     world.server.shows(&face, "full");
     let mut here = world.terminal(&["attach", &face]);
@@ -51,12 +53,31 @@ fn a_full_screen_program_leaves_the_clients_terminal_as_it_was() {
     assert!(here.emulator().alternate_screen());
     here.type_text("\x02d");
     assert_eq!(here.wait(), 0);
-    here.assert_as_before();
+    world.assert_untouched(&mut here);
     let mut others = world.terminal(&["attach", &face]);
     others.expect("full");
     assert_eq!(world.run(&["detach", &face]).code, 0);
     assert_eq!(others.wait(), 0);
-    others.assert_as_before();
+    world.assert_untouched(&mut others);
+    let mut killed = world.terminal(&["attach", &face]);
+    killed.expect("full");
+    assert_eq!(world.run(&["kill", &face]).code, 0);
+    assert_ne!(killed.wait(), 0);
+    world.assert_untouched(&mut killed);
+}
+
+#[test]
+fn the_clients_own_escape_cuts_the_connection() {
+    let world = World::start();
+    let mut here =
+        world.terminal_with(&["-e", "~"], "root", &["new", "--name", "stays", "--", "cat"]);
+    here.type_text("hello\r");
+    here.expect("hello\nhello");
+    here.type_text("~.");
+    assert_eq!(here.wait(), 255);
+    here.assert_as_before();
+    world.logs("left");
+    assert_eq!(world.faces(), [1]);
 }
 
 #[test]

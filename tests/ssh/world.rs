@@ -26,11 +26,17 @@ pub fn make_key(dir: &Dir, name: &str) -> String {
 
 impl World {
     pub fn start() -> World {
+        World::with(&[])
+    }
+
+    /// With further flags for `serve`.
+    pub fn with(flags: &[&str]) -> World {
         let keys = Dir::new();
         let public = make_key(&keys, "id");
         std::fs::write(keys.path().join("authorized_keys"), public).unwrap();
         let list = format!("{}/authorized_keys", keys.text());
-        let server = Server::with(&["--ssh", "127.0.0.1:0", "--ssh-authorized-keys", &list]);
+        let own = ["--ssh", "127.0.0.1:0", "--ssh-authorized-keys", &list];
+        let server = Server::with(&[&own[..], flags].concat());
         let port = eventually("the SSH frontend says where it listens", || {
             let log = server.log();
             let (_, after) = log.split_once("serving SSH at 127.0.0.1:")?;
@@ -84,7 +90,11 @@ impl World {
     }
 
     pub fn terminal_as(&self, login: &str, words: &[&str]) -> Terminal {
-        let mut argv = self.argv(&["-t"]);
+        self.terminal_with(&[], login, words)
+    }
+
+    pub fn terminal_with(&self, options: &[&str], login: &str, words: &[&str]) -> Terminal {
+        let mut argv = self.argv(&[&["-t"], options].concat());
         argv.push(format!("{login}@127.0.0.1"));
         argv.extend(words.iter().map(|w| (*w).to_owned()));
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
@@ -96,6 +106,29 @@ impl World {
         let list = self.server.run(&["ls", "--json"]).answer();
         let list: serde_json::Value = serde_json::from_str(&list).unwrap();
         list.as_array().unwrap().iter().map(|face| face["id"].as_u64().unwrap()).collect()
+    }
+
+    /// Asserts that all that came to a terminal left it as a fresh one is: its settings, and by the model each mode,
+    /// the pen, the character sets and the margins, which whatever is printed next would show.
+    #[track_caller]
+    pub fn assert_untouched(&self, terminal: &mut Terminal) {
+        terminal.assert_as_before();
+        let probe = format!("\x1b[H\x1b[2J\x1b[3Jlqk {}\x1b[5;1Hend", "line\r\n".repeat(40));
+        let after = [&terminal.bytes[..], probe.as_bytes()].concat();
+        assert_eq!(self.screen_of(&after), self.screen_of(probe.as_bytes()));
+    }
+
+    /// The screen after `bytes`, as the model has it, without what a title or a history says.
+    fn screen_of(&self, bytes: &[u8]) -> serde_json::Value {
+        let mut model = self.server.dir.command(&["model", "--size", "80x24", "--format", "json"]);
+        let mut model = model.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        model.stdin.take().unwrap().write_all(bytes).unwrap();
+        let told = model.wait_with_output().unwrap().stdout;
+        let mut told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+        for other in ["title", "history", "offset"] {
+            told.as_object_mut().unwrap().remove(other);
+        }
+        told
     }
 
     /// Waits until the frontend's log has `text`.

@@ -45,6 +45,11 @@ pub struct BadLine {
 }
 
 impl Grant {
+    /// What `actor` may, from anywhere and for good.
+    pub fn of(actor: Actor) -> Grant {
+        Grant { actor, terminal: true, command: None, from: vec![], expires: None }
+    }
+
     /// Whether a key may be used from `source` at `now` (seconds since the Unix epoch).
     ///
     /// # Errors
@@ -84,7 +89,7 @@ pub fn parse(text: &str, user: Option<&str>) -> (Vec<Entry>, Vec<BadLine>) {
 
 fn parse_line(line: &str, user: Option<&str>) -> Result<Entry, String> {
     let actor = Actor { user: user.map(str::to_owned), ..Actor::OWNER };
-    let mut grant = Grant { actor, terminal: true, command: None, from: vec![], expires: None };
+    let mut grant = Grant::of(actor);
     if ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| line.starts_with(kind)) {
         return Ok(Entry { key: read_key(line)?, grant });
     }

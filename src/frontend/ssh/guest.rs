@@ -13,6 +13,7 @@ use russh::server::{
     Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, Error, Pty};
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -56,25 +57,44 @@ impl Guest {
         Arc::clone(&self.valve)
     }
 
+    /// For the log: what a client chose is cut and quoted there.
+    fn call_it(&mut self, user: &str) {
+        self.login = user.chars().take(64).collect();
+    }
+
     /// What `key` allows from here and now.
     fn look_up(&mut self, user: &str, key: &PublicKey) -> Result<Grant, &'static str> {
-        // For the log: what a client chose is cut and quoted there.
-        self.login = user.chars().take(64).collect();
-        let grant = self.house.keys().find(key).ok_or("the key is not authorized")?;
+        self.call_it(user);
+        let grant = self.house.rules().find_key(key).ok_or("the key is not authorized")?;
         grant.check(Source::of(self.peer.ip()), clock::wall_ms() / 1000)?;
         Ok(grant)
     }
 
-    fn reject(&mut self, key: &PublicKey, reason: &str) -> Auth {
+    fn reject(&mut self, what: impl Display, reason: &str) -> Auth {
         self.tries += 1;
         log::info!(
-            "refused {} of {:?} from {} port {}: {reason}",
-            key.fingerprint(HashAlg::Sha256),
+            "refused {what} of {:?} from {} port {}: {reason}",
             self.login,
             self.peer.ip(),
             self.peer.port()
         );
         Auth::reject()
+    }
+
+    fn let_in(&mut self, what: impl Display, grant: Grant) -> Auth {
+        log::info!(
+            "accepted {what} of {:?} from {} port {}: {:?} {}",
+            self.login,
+            self.peer.ip(),
+            self.peer.port(),
+            grant.actor.role,
+            grant.actor.user.as_deref().unwrap_or("of all")
+        );
+        self.grant = Some(Arc::new(grant));
+        self.house.door().handle_login(self.knock);
+        // From here on nothing ends the connection but itself.
+        self.house.waiting().remove(&self.knock);
+        Auth::Accept
     }
 
     fn terminal_allowed(&self) -> bool {
@@ -92,7 +112,7 @@ impl Drop for Guest {
             let source = Source::of(self.peer.ip());
             self.house.door().handle_failure(now, self.knock, source);
             log::warn!(
-                "login failed from {} port {}: user {:?}, {} keys refused",
+                "login failed from {} port {}: user {:?}, {} tries refused",
                 self.peer.ip(),
                 self.peer.port(),
                 self.login,
@@ -112,7 +132,7 @@ impl Handler for Guest {
     ) -> Result<Auth, Error> {
         Ok(match self.look_up(user, offer.public_key) {
             Ok(_) => Auth::Accept,
-            Err(reason) => self.reject(offer.public_key, reason),
+            Err(reason) => self.reject(offer.public_key.fingerprint(HashAlg::Sha256), reason),
         })
     }
 
@@ -121,24 +141,20 @@ impl Handler for Guest {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Error> {
-        let grant = match self.look_up(user, key.public_key) {
-            Ok(grant) => grant,
-            Err(reason) => return Ok(self.reject(key.public_key, reason)),
-        };
-        log::info!(
-            "accepted {} of {:?} from {} port {}: {:?} {}",
-            key.public_key.fingerprint(HashAlg::Sha256),
-            self.login,
-            self.peer.ip(),
-            self.peer.port(),
-            grant.actor.role,
-            grant.actor.user.as_deref().unwrap_or("of all")
-        );
-        self.grant = Some(Arc::new(grant));
-        self.house.door().handle_login(self.knock);
-        // From here on nothing ends the connection but itself.
-        self.house.waiting().remove(&self.knock);
-        Ok(Auth::Accept)
+        let fingerprint = key.public_key.fingerprint(HashAlg::Sha256);
+        Ok(match self.look_up(user, key.public_key) {
+            Ok(grant) => self.let_in(fingerprint, grant),
+            Err(reason) => self.reject(fingerprint, reason),
+        })
+    }
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Error> {
+        self.call_it(user);
+        let found = self.house.rules().find_password(password, clock::wall_ms());
+        Ok(match found {
+            Some((id, grant)) => self.let_in(format_args!("token {id}"), grant),
+            None => self.reject("a password", "no token is like it"),
+        })
     }
 
     async fn channel_open_session(

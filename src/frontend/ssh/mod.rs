@@ -15,21 +15,25 @@ mod door;
 mod guest;
 mod host_key;
 mod keys;
+mod link;
 mod login;
+mod rules;
+mod settings;
 mod source;
 mod valve;
 mod verb;
 mod view;
 
-use crate::limits::{FRAME_BYTES_MAX, SSH_LOGIN_SECONDS};
+use crate::limits::FRAME_BYTES_MAX;
 use crate::sys::sandbox::{self, Needs, Reach};
-use crate::sys::{self, footprint, process};
+use crate::sys::{self, footprint, process, socket};
 use crate::wire::{
     self,
     keeper::{FromFrontend, FrontendStart, ToFrontend},
 };
 use door::{Answer, Door, Knock};
 use guest::Guest;
+use rules::Rules;
 use source::Source;
 use std::collections::BTreeMap;
 use std::io;
@@ -46,6 +50,11 @@ const LISTENER: i32 = 3;
 const CONTROL: i32 = 4;
 /// Between two tries to take connections when there is no descriptor left for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A client that is silent for so long is asked by the kernel whether its machine still lives, so often, so many times.
+/// The kernel of one that was stopped answers for it.
+const ALIVE_AFTER: Duration = Duration::from_secs(60);
+const ALIVE_AGAIN: Duration = Duration::from_secs(20);
+const ALIVE_TIMES: u32 = 6;
 /// How long connections have to say goodbye when the server ends.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -73,8 +82,7 @@ struct House {
     socket: PathBuf,
     /// `--dir`, for the processes that run verbs.
     dir: Option<String>,
-    config: Arc<russh::server::Config>,
-    keys: Mutex<keys::Keys>,
+    rules: Mutex<Rules>,
     door: Mutex<Door>,
     /// How to end a connection that has not logged in.
     waiting: Mutex<BTreeMap<Knock, std::net::TcpStream>>,
@@ -88,8 +96,8 @@ impl House {
         self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keys(&self) -> MutexGuard<'_, keys::Keys> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rules(&self) -> MutexGuard<'_, Rules> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<Knock, std::net::TcpStream>> {
@@ -132,7 +140,7 @@ pub fn run() -> Result<(), SshError> {
         let house = Arc::new(open(&start)?);
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        log::info!("serving SSH at {}, {} keys", start.address, house.keys().count());
+        log::info!("serving SSH at {}, {} keys", start.address, house.rules().count_keys());
         footprint::settle();
         let ready = wire::encode(&FromFrontend::Ready).unwrap_or_default();
         // The keeper notices a frontend that cannot tell by its silence.
@@ -142,10 +150,10 @@ pub fn run() -> Result<(), SshError> {
     })
 }
 
-/// What is left to it: its state, the keys where they lie (a file may be replaced by another), and to run this same
-/// program for the verbs.
+/// What is left to it: its state, keys and configuration where they lie (a file may be replaced by another), and to run
+/// this same program for the verbs.
 fn needs(start: &FrontendStart) -> Needs {
-    let given = start.authorized_keys.iter().map(PathBuf::from);
+    let given = start.ssh.authorized_keys.iter().map(PathBuf::from).chain(start.files.clone());
     let resolved = given.clone().filter_map(|path| path.canonicalize().ok());
     let places = given.chain(resolved).filter_map(|path| {
         if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) }
@@ -162,13 +170,10 @@ fn open(start: &FrontendStart) -> Result<House, SshError> {
     let state = Path::new(&start.state);
     let host_key = host_key::load_or_make(&state.join("ssh_host_ed25519_key"))?;
     log::info!("host key {}", host_key::fingerprint(&host_key));
-    let own = vec![state.join("authorized_keys")];
-    let given: Vec<PathBuf> = start.authorized_keys.iter().map(PathBuf::from).collect();
     Ok(House {
         socket: PathBuf::from(&start.socket),
         dir: start.dir.clone(),
-        config: Arc::new(algorithms::config(host_key)),
-        keys: Mutex::new(keys::Keys::new(if given.is_empty() { own } else { given })),
+        rules: Mutex::new(Rules::new(start, host_key)),
         door: Mutex::default(),
         waiting: Mutex::default(),
         left: tokio::sync::Notify::new(),
@@ -270,6 +275,7 @@ async fn host(
     let guest = Guest::new(Arc::clone(house), knock, peer);
     // Keys are single bytes: none waits for the answer to the one before.
     stream.set_nodelay(true)?;
+    socket::keep_alive(&stream, ALIVE_AFTER, ALIVE_AGAIN, ALIVE_TIMES)?;
     let stream = stream.into_std()?;
     house.waiting().insert(knock, stream.try_clone()?);
     let stream = TcpStream::from_std(stream)?;
@@ -278,8 +284,8 @@ async fn host(
         tokio::time::sleep(delay).await;
     }
     let valve: Arc<Valve> = guest.valve();
-    let config = Arc::clone(&house.config);
-    let deadline = tokio::time::sleep(Duration::from_secs(SSH_LOGIN_SECONDS));
+    let (config, login_time) = house.rules().of_connection();
+    let deadline = tokio::time::sleep(login_time);
     tokio::pin!(deadline);
     let session = async {
         let running = russh::server::run_stream(config, Valved::new(stream, valve), guest).await?;

@@ -6,7 +6,8 @@
 //! room before the first screen and undoing modes when the daemon cannot.
 
 use super::channel::{Exit, Seat, Terminal, signal_number};
-use super::daemon::{READ_BYTES, code_of};
+use super::daemon::code_of;
+use super::link::Link;
 use super::valve::Hold;
 use crate::client::remote::AttachAsk;
 use crate::client::{SessionError, Shown, Viewer, undo};
@@ -15,10 +16,9 @@ use crate::units::{FaceId, Offset};
 use crate::wire::{Attach, Holder, Refusal, Request, ViewerNote};
 use russh::ChannelMsg;
 use std::future::Future;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::time::Duration;
-use tokio::net::UnixStream;
 use tokio::time::Instant;
 
 /// Ctrl-B d.
@@ -72,7 +72,7 @@ type Sending = Pin<Box<dyn Future<Output = Result<(), russh::Error>> + Send>>;
 struct View<'a> {
     seat: &'a mut Seat,
     viewer: Viewer,
-    link: Option<UnixStream>,
+    link: Option<Link>,
     face: Option<FaceId>,
     fresh: bool,
     shell: bool,
@@ -168,7 +168,10 @@ fn attach(seat: &Seat, wish: &Wish) -> Result<Attach, String> {
         resume: wish.fresh.then_some(Offset(0)),
         detach_keys,
         window: 0,
-        holder: Holder::Client,
+        holder: match seat.terminal {
+            Some(_) => Holder::Client,
+            None => Holder::Nobody { whole: wish.fresh },
+        },
         inside: Vec::new(),
     })
 }
@@ -176,10 +179,10 @@ fn attach(seat: &Seat, wish: &Wish) -> Result<Attach, String> {
 impl View<'_> {
     async fn turn_until_over(&mut self) -> Over {
         let mut sending: Option<Sending> = None;
-        let mut bytes = vec![0; READ_BYTES];
         loop {
             self.look();
             self.type_on();
+            self.send_on();
             if sending.is_none() {
                 if !self.out.is_empty() {
                     let out = std::mem::take(&mut self.out);
@@ -203,11 +206,15 @@ impl View<'_> {
                         return Over::Left;
                     }
                 }
-                ready = socket_ready(self.link.as_ref(), more, !self.viewer.unsent().is_empty()) => {
-                    if let Err(e) = ready.and_then(|()| self.exchange(&mut bytes, more)) {
+                readable = readable(self.link.as_ref()), if more => {
+                    if let Err(e) = readable.and_then(|()| self.receive()) {
                         self.handle_loss(&e);
                     }
                 }
+                room = room(self.link.as_ref()) => match room {
+                    Ok(()) => self.link.iter_mut().for_each(Link::has_room),
+                    Err(e) => self.handle_loss(&e),
+                },
                 () = tokio::time::sleep_until(timer.unwrap_or_else(Instant::now)), if timer.is_some() => {
                     self.handle_time().await;
                 }
@@ -315,30 +322,29 @@ impl View<'_> {
         }
     }
 
-    /// One read and one write, as far as the socket lets us.
-    fn exchange(&mut self, bytes: &mut [u8], more: bool) -> io::Result<()> {
-        let Some(link) = &self.link else { return Ok(()) };
-        while !self.viewer.unsent().is_empty() {
-            match link.try_write(self.viewer.unsent()) {
+    /// Sends the daemon what it is to get, as far as there is room.
+    fn send_on(&mut self) {
+        while let Some(link) = &mut self.link
+            && !self.viewer.unsent().is_empty()
+        {
+            match link.send(self.viewer.unsent()) {
+                Ok(0) => return,
                 Ok(sent) => self.viewer.sent(sent),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                // What it said before it closed is worth reading.
-                Err(e) if e.kind() == io::ErrorKind::BrokenPipe => break,
-                Err(e) => return Err(e),
+                Err(e) => self.handle_loss(&e),
             }
         }
-        if more {
-            match link.try_read(bytes) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => {
-                    self.drained = false;
-                    self.viewer.receive(&bytes[..read]);
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) => return Err(e),
-            }
+    }
+
+    /// Reads from the daemon once.
+    fn receive(&mut self) -> io::Result<()> {
+        let Some(link) = &self.link else { return Ok(()) };
+        self.drained = false;
+        let viewer = &mut self.viewer;
+        if link.receive(|bytes| viewer.receive(bytes))? {
+            Ok(())
+        } else {
+            Err(ErrorKind::UnexpectedEof.into())
         }
-        Ok(())
     }
 
     /// The daemon is gone; it comes back, usually within a fraction of a second.
@@ -357,7 +363,7 @@ impl View<'_> {
 
     async fn dial(&mut self) {
         let Some(redial) = &mut self.redial else { return };
-        match UnixStream::connect(&self.seat.opened.house.socket).await {
+        match Link::connect(&self.seat.opened.house.socket).await {
             Ok(link) => {
                 self.link = Some(link);
                 // Asked again when even this connection gives no answer.
@@ -505,17 +511,18 @@ fn of_note(note: ViewerNote) -> Change {
     }
 }
 
-/// Ready when the daemon's socket can do what is wanted of it; never when nothing is.
-async fn socket_ready(link: Option<&UnixStream>, read: bool, write: bool) -> io::Result<()> {
-    use tokio::io::Interest;
-    let interest = match (read, write) {
-        (true, true) => Interest::READABLE | Interest::WRITABLE,
-        (true, false) => Interest::READABLE,
-        (false, true) => Interest::WRITABLE,
-        (false, false) => return std::future::pending().await,
-    };
+/// Waits for the daemon to say something; for ever while there is none.
+async fn readable(link: Option<&Link>) -> io::Result<()> {
     match link {
-        Some(link) => link.ready(interest).await.map(drop),
+        Some(link) => link.readable().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for room where there was none; for ever while there is some.
+async fn room(link: Option<&Link>) -> io::Result<()> {
+    match link.filter(|link| link.is_full()) {
+        Some(link) => link.room().await,
         None => std::future::pending().await,
     }
 }

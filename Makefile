@@ -25,7 +25,7 @@ WEB_SOURCES := $(wildcard web/package.json web/package-lock.json web/*.mjs web/*
 
 export FIDELITY_DIR PEERS_DIR SEEDS CHAOS_SECONDS
 
-.PHONY: help run build web test check sim golden layers fidelity chaos lint fmt fuzz fuzz-build bench peers size static doc dev ci clean
+.PHONY: help run build web test e2e check sim golden layers fidelity chaos lint fmt fuzz fuzz-build bench peers size static doc dev ci clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,12 @@ test: ## everything that proves the program, with the programs it is tested agai
 	@scripts/setup.sh test
 	@$(MAKE) web
 	@scripts/test.sh
+
+e2e: ## the page in a real Chromium, against a real server: every state, kills, cuts, accessibility
+	@scripts/setup.sh test
+	@$(MAKE) web
+	$(CARGO) build --locked --profile ci
+	cd web && FACEMUX=$(abspath $(TARGET_DIR))/ci/facemux npm run --silent e2e </dev/null
 
 check: ## the quick look while working: compiles, unit tests, layers
 	$(CARGO) check --locked --all-targets

@@ -28,7 +28,7 @@ export FIDELITY_DIR PEERS_DIR SEEDS CHAOS_SECONDS
 .PHONY: help run build web test e2e check sim golden layers fidelity chaos lint fmt fuzz fuzz-build bench peers size static doc dev ci clean
 
 help: ## list these targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 run: ## build facemux with its web page and serve; prints how to get in (RUN_ARGS="--web off ..." passes flags on)
 	@scripts/setup.sh run

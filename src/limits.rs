@@ -48,6 +48,8 @@ pub const HOLD_EARNED: u32 = 10;
 
 /// Bytes of a name.
 pub const NAME_BYTES_MAX: usize = 64;
+/// Modes of a terminal that a new face may begin with: RFC 4254 section 8 numbers fewer than this.
+pub const TERMINAL_MODES_MAX: usize = 64;
 /// Certificates kept at most; each is at most `CERTIFICATE_BYTES_MAX`.
 pub const CERTIFICATES_MAX: usize = 256;
 /// Bytes of one certificate: the end report, the info, and the last screen while it fits.

@@ -98,6 +98,7 @@ mod tests {
             cwd: "/root".into(),
             size: Size::DEFAULT,
             memory_bytes: 0,
+            modes: Vec::new(),
             keep_orphans: false,
             user: user.map(str::to_owned),
             meta: vec![],

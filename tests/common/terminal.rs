@@ -30,7 +30,7 @@ impl Terminal {
     /// A terminal of `size` (rows, columns) with a program in it, which leads its session.
     pub fn start(argv: &[&str], env: &[(String, String)], size: (u16, u16)) -> Terminal {
         let pty =
-            facemux::sys::pty::open(WindowSize { rows: size.0, cols: size.1, pixels: (0, 0) });
+            facemux::sys::pty::open(WindowSize { rows: size.0, cols: size.1, pixels: (0, 0) }, &[]);
         let pty = pty.unwrap();
         let slave: File = pty.slave.try_clone().unwrap().into();
         let master: File = pty.master.into();

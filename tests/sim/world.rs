@@ -165,6 +165,7 @@ impl World {
             cwd: "/".into(),
             env: Vec::new(),
             argv: vec!["program".into()],
+            modes: Vec::new(),
             keep_orphans: false,
         };
         self.ask(Request::New(Box::new(new)));

@@ -1,6 +1,6 @@
 //! A login is a face: its terminal, its size, its way out and back.
 
-use crate::common::eventually;
+use crate::common::{Terminal, eventually};
 use crate::world::World;
 
 #[test]
@@ -24,6 +24,21 @@ fn a_login_is_a_face_that_lives_on() {
     assert_eq!(again.wait(), 7);
     again.assert_as_before();
     assert_eq!(world.faces(), [] as [u64; 0]);
+}
+
+#[test]
+fn a_new_face_has_the_modes_of_the_clients_terminal() {
+    let world = World::start();
+    let ssh = world.argv(&["-t"]).join(" ");
+    let client =
+        format!("stty erase '^H' intr '^X' -ixon -echo; exec {ssh} root@127.0.0.1 new -- stty -a");
+    let environment = world.server.dir.environment();
+    let mut here = Terminal::start(&["sh", "-c", &client], &environment, (24, 80));
+    here.expect("intr = ^X");
+    here.expect("erase = ^H");
+    here.expect("-ixon");
+    here.expect("-echo ");
+    assert_eq!(here.wait(), 0);
 }
 
 #[test]

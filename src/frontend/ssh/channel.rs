@@ -3,11 +3,12 @@
 
 use super::authorized::Grant;
 use super::daemon::{self, AskError};
-use super::login::{self, Account};
+use super::login;
 use super::valve::Valve;
 use super::{House, verb, view};
 use crate::client::remote::{AttachAsk, NewAsk, Remote, RemoteError, login_command};
-use crate::units::{FaceId, Size};
+
+use crate::units::{FaceId, Mode, Size};
 use crate::wire::{Kind, NewFace, Reply, Request};
 use russh::server::{Handle, Msg};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
@@ -70,6 +71,8 @@ pub struct Seat {
     pub write: Arc<ChannelWriteHalf<Msg>>,
     /// The client's terminal, when it asked for one and may have it.
     pub terminal: Option<Terminal>,
+    /// The modes of that terminal as the client has them.
+    modes: Vec<Mode>,
     env: Vec<(String, String)>,
 }
 
@@ -100,7 +103,9 @@ impl Exit {
 /// Serves a channel from its opening to its close; `_place` is its place among those of its connection.
 pub async fn run(opened: Opened, channel: Channel<Msg>, _place: Arc<()>) {
     let (read, write) = channel.split();
-    let mut seat = Seat { opened, read, write: Arc::new(write), terminal: None, env: Vec::new() };
+    let write = Arc::new(write);
+    let (modes, env) = (Vec::new(), Vec::new());
+    let mut seat = Seat { opened, read, write, terminal: None, modes, env };
     let exit = match seat.asked_for().await {
         None => return,
         Some(Asked::Command(command)) => seat.execute(command).await,
@@ -122,9 +127,15 @@ impl Seat {
     async fn asked_for(&mut self) -> Option<Asked> {
         loop {
             match self.read.wait().await? {
-                ChannelMsg::RequestPty { col_width, row_height, pix_width, pix_height, .. }
-                    if self.opened.grant.terminal =>
-                {
+                ChannelMsg::RequestPty {
+                    col_width,
+                    row_height,
+                    pix_width,
+                    pix_height,
+                    terminal_modes,
+                    ..
+                } if self.opened.grant.terminal => {
+                    self.modes = login::modes(&terminal_modes);
                     let terminal = Terminal::of(col_width, row_height, pix_width, pix_height);
                     self.terminal = Some(terminal);
                 }
@@ -196,7 +207,7 @@ impl Seat {
 
     async fn new_face(&mut self, ask: NewAsk) -> Option<Exit> {
         let account = Account::own();
-        let mut env = account.environment(&self.env);
+        let mut env = login::environment(account.environment(), &self.env);
         for (name, value) in ask.env {
             env.retain(|(known, _)| *known != name);
             env.push((name, value));
@@ -211,6 +222,7 @@ impl Seat {
             cwd: ask.cwd.unwrap_or(account.home),
             env,
             argv: if login { login_command() } else { ask.argv },
+            modes: self.modes.clone(),
             keep_orphans: false,
         };
         let (id, end) = match self.ask(&Request::New(Box::new(face))).await {

@@ -214,6 +214,7 @@ pub async fn start_face(
             Some(Command::Line(line)) if line.trim().is_empty() => Vec::new(),
             Some(Command::Line(line)) => vec!["/bin/sh".into(), "-c".into(), line],
         },
+        modes: Vec::new(),
         keep_orphans: false,
     };
     match ask(server, visitor, &wire::Request::New(Box::new(new))).await?.0 {

@@ -12,6 +12,12 @@ fn a_login_is_a_face_that_lives_on() {
     here.expect("id=1 kind=ssh");
     here.expect("24 80");
     here.resize(30, 100);
+    // The client may send what is typed before it has noticed the new size.
+    eventually("the face has the new size", || {
+        let info = world.server.run(&["info", "1", "--json"]).answer();
+        let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+        (info["size"]["rows"] == 30).then_some(())
+    });
     here.type_text("stty size\r");
     here.expect("30 100");
     here.type_text("\x02d");

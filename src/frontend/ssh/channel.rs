@@ -8,6 +8,7 @@ use super::valve::Valve;
 use super::{House, verb, view};
 use crate::client::remote::{AttachAsk, NewAsk, Remote, RemoteError, login_command};
 
+use crate::frontend::account::Account;
 use crate::units::{FaceId, Mode, Size};
 use crate::wire::{Kind, NewFace, Reply, Request};
 use russh::server::{Handle, Msg};

@@ -2,7 +2,7 @@
 //!
 //! passwd(5) is read, no name service is asked, so that an empty image works.
 
-use super::start::StartError;
+use super::error::StartError;
 use crate::config::Mapped;
 use crate::sys::process;
 use crate::sys::spawn::Identity;

@@ -18,6 +18,7 @@ mod keys;
 mod link;
 mod login;
 mod rules;
+mod seat;
 mod settings;
 mod source;
 mod valve;

@@ -5,9 +5,9 @@
 //! offset. It never answers for the client's terminal and never writes what the daemon did not send, but for making
 //! room before the first screen and undoing modes when the daemon cannot.
 
-use super::channel::{Exit, Seat, Terminal, signal_number};
 use super::daemon::code_of;
 use super::link::Link;
+use super::seat::{Exit, Seat, Terminal, signal_number};
 use super::valve::Hold;
 use crate::client::remote::AttachAsk;
 use crate::client::{SessionError, Shown, Viewer, undo};

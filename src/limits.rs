@@ -94,6 +94,9 @@ pub const UNACCEPTED_BYTES_MAX: usize = 64 * 1024;
 pub const HISTORY_ROWS_MAX: u32 = 100_000;
 /// Viewers of one face at most: each costs an offset and its place in a list.
 pub const VIEWERS_MAX: usize = 1024;
+/// Bytes of restores on their way to the viewers of one face, beyond which the oldest are given up and their viewers
+/// begin anew with the screen alone. The newest always goes: viewers that stop reading cost no more than this.
+pub const RESTORES_BYTES_MAX: usize = 4 << 20;
 /// Bytes of a snapshot in one message.
 pub const SNAPSHOT_PIECE_BYTES: usize = 64 * 1024;
 /// Bytes of one read of a PTY: the kernel gives at most 4095 (N_TTY_BUF_SIZE less one).

@@ -227,7 +227,7 @@ impl Mux {
 
     pub(super) fn park(&mut self, client: ClientId, parked: Parked) {
         if let Some(c) = self.clients.get_mut(&client) {
-            c.parked = Some(parked);
+            c.parked = Some(Box::new(parked));
         }
     }
 

@@ -8,6 +8,8 @@ use crate::planted::{Bug, has};
 use crate::term::keys::{self, Key, KeyModes};
 use crate::units::FaceId;
 use crate::wire::{Refusal, Reply, Role, Typed, ViewerNote};
+
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Whose keys they are.
@@ -107,11 +109,12 @@ impl Mux {
             let Some(viewer) = self.viewer_mut(client) else { return };
             let (face, drive, piped) = (viewer.face, viewer.drive, viewer.piped);
             let end = viewer.heard() + piece.len() as u64;
-            let (typed, detach) = if viewer.detach.passes(piece) {
-                (piece.to_vec(), false)
-            } else {
-                let sifted = viewer.detach.sift(piece);
-                (sifted.bytes, sifted.detach)
+            let (typed, detach) = match viewer.detach.as_mut().filter(|keys| !keys.passes(piece)) {
+                None => (piece.to_vec(), false),
+                Some(keys) => {
+                    let sifted = keys.sift(piece);
+                    (sifted.bytes, sifted.detach)
+                }
             };
             let leads = self
                 .faces
@@ -137,7 +140,10 @@ impl Mux {
     fn take(&mut self, now: Now, client: ClientId, kernel: &mut dyn Kernel) {
         while let Some(viewer) = self.viewer_mut(client) {
             let (face, token) = (viewer.face, viewer.token);
-            let Some((end, piece)) = viewer.stash.pop_front() else { return };
+            let Some((end, piece)) = viewer.stash.pop_front() else {
+                viewer.stash = VecDeque::new();
+                return;
+            };
             let Some(living) = self.faces.get_mut(&face) else { return };
             living.last_active = now.mono;
             let line_mode = living.face.input().line_mode_matters(&piece) && kernel.line_mode(face);
@@ -252,12 +258,12 @@ impl Mux {
     /// Goes on with what a client types, once the program has been given what came before.
     pub(super) fn type_on(&mut self, now: Now, client: ClientId, kernel: &mut dyn Kernel) {
         let Some(c) = self.clients.get_mut(&client) else { return };
-        let Some(Parked::Type { face, .. }) = &c.parked else { return };
+        let Some(Parked::Type { face, .. }) = c.parked.as_deref() else { return };
         let face = *face;
         if self.faces.get(&face).is_some_and(|l| l.face.input().waiting() > 0) {
             return self.timers.set(now.mono + SUBMIT_AFTER, Timer::Type(client));
         }
-        let Some(Parked::Type { rest, .. }) = c.parked.take() else { return };
+        let Some(Parked::Type { rest, .. }) = c.parked.take().map(|parked| *parked) else { return };
         match self.type_part(now, client, face, rest, kernel) {
             Ok(Some(reply)) => self.reply(client, reply),
             Ok(None) => {}

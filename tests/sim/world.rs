@@ -354,6 +354,15 @@ impl World {
         self.mux.handle_written(self.now, id, n, &mut Plain);
     }
 
+    /// A viewer stops reading, or reads on: its connection has room again.
+    pub fn stall(&mut self, at: usize) {
+        let seat = &mut self.seats[at];
+        seat.viewer.stalled ^= true;
+        if !seat.viewer.stalled {
+            self.deliver(self.seats[at].client, usize::MAX);
+        }
+    }
+
     /// The daemon sends a viewer what it may have, at most `most` bytes.
     pub fn deliver(&mut self, client: ClientId, most: usize) {
         let Some(at) = self.seats.iter().position(|s| s.client == client && s.viewer.attached)
@@ -364,6 +373,9 @@ impl World {
         while left > 0 {
             let seat = &mut self.seats[at];
             if seat.viewer.stalled {
+                if self.mux.chunk(self.now, client, 1).is_some() {
+                    self.mux.handle_blocked(self.now, client);
+                }
                 return;
             }
             let piece = 1 + self.rng.below(3000);

@@ -21,11 +21,33 @@ pub struct Page {
     pub accepted: u64,
     unaccepted: Vec<u8>,
     token: &'static str,
+    drive: bool,
+    history: u32,
 }
 
 impl Page {
     /// Opens a view with this token.
     pub fn open(port: u16, face: &str, token: &'static str, lines: &str) -> Page {
+        Page::attached(port, face, token, lines, (true, 1000))
+    }
+
+    /// Opens a view of the screen alone, to type into.
+    pub fn drive(port: u16, face: &str, token: &'static str) -> Page {
+        Page::attached(port, face, token, "", (true, 0))
+    }
+
+    /// Opens a view of the screen alone that does not ask to type: nobody waits for it.
+    pub fn look(port: u16, face: &str, token: &'static str) -> Page {
+        Page::attached(port, face, token, "", (false, 0))
+    }
+
+    fn attached(
+        port: u16,
+        face: &str,
+        token: &'static str,
+        lines: &str,
+        (drive, history): (bool, u32),
+    ) -> Page {
         let socket = dial(port, face, lines);
         let mut page = Page {
             socket,
@@ -37,6 +59,8 @@ impl Page {
             accepted: 0,
             unaccepted: Vec::new(),
             token,
+            drive,
+            history,
         };
         page.attach();
         page
@@ -55,8 +79,8 @@ impl Page {
     fn attach(&mut self) {
         let resume = self.offset.map(|offset| offset.to_string());
         let wish = json!({
-            "type": "attach", "token": self.token, "resume": resume, "history": 1000,
-            "cols": 80, "rows": 24, "drive": true,
+            "type": "attach", "token": self.token, "resume": resume, "history": self.history,
+            "cols": 80, "rows": 24, "drive": self.drive,
         });
         self.say(&wish);
         while !self.step().is_some_and(|said| said["type"] == "attached") {}

@@ -76,6 +76,9 @@ pub const LINE_BYTES_MAX: u64 = 4095;
 /// Bytes of address space of a checkpoint slot: sparse, only what a checkpoint fills costs memory. A screen whose
 /// restore is larger has no checkpoint, and a crash of the daemon costs it its screen.
 pub const SLOT_BYTES_MAX: usize = 32 << 20;
+/// Bytes of address space of a face's undo log: what the gate has silenced since the last checkpoint. Sparse; when it
+/// is half full a checkpoint is taken.
+pub const UNDO_BYTES_MAX: usize = 256 * 1024;
 /// Drivers of a face that a daemon expects back after its predecessor's crash: further ones may be lapped while away.
 pub const DRIVERS_REMEMBERED: usize = 16;
 /// Viewers whose input position a face remembers across a crash; a further one takes the place of the oldest.

@@ -30,7 +30,7 @@ pub use environment::Surroundings;
 pub use meta::{Ending, Meta};
 pub use output::Chunk;
 pub use recover::Recovered;
-pub use typing::Typist;
+pub use typing::{KeptKeys, Typist};
 
 use crate::units::FaceId;
 use crate::wire::keeper::{Settings, ToKeeper};

@@ -150,9 +150,10 @@ impl Viewer {
         self.progress = now.saturating_sub(HOLD_MIN);
     }
 
-    /// Where its input stream stands: accepted, or waiting for room.
+    /// Where its input stream stands: accepted, waiting for room, or held until the next key says what the last was.
     pub fn heard(&self) -> u64 {
-        self.stash.back().map_or(self.accepted, |(end, _)| *end)
+        let taken = self.stash.back().map_or(self.accepted, |(end, _)| *end);
+        taken + self.detach.held().len() as u64
     }
 
     /// A cell's size in its pixels, 0 when unknown.

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The places of `pass`, and how often each is chosen.
 const PLACES: [(&str, u64); 20] = [
-    ("face read returned", 5),
-    ("face write returned", 5),
-    ("terminal read returned", 2),
-    ("terminal write returned", 2),
+    ("face read returned", 12),
+    ("face write returned", 12),
+    ("terminal read returned", 5),
+    ("terminal write returned", 5),
     ("published", 6),
     ("recovering", 1),
     ("recovered", 1),

@@ -97,6 +97,31 @@ impl Terminal {
         }
     }
 
+    /// Reads what there is, waiting at most `patience`, and looks at nothing.
+    pub fn collect(&mut self, patience: Duration) {
+        let mut watched = [Watched::new(self.master.as_fd(), true, false)];
+        poll::wait(&mut watched, Some(patience)).unwrap();
+        let mut bytes = [0; 65536];
+        while let Ok(read @ 1..) = (&self.master).read(&mut bytes) {
+            self.bytes.extend_from_slice(&bytes[..read]);
+        }
+    }
+
+    /// Types, and reads meanwhile without looking.
+    pub fn type_collecting(&mut self, mut bytes: &[u8]) {
+        let deadline = Instant::now() + PATIENCE;
+        while !bytes.is_empty() {
+            match (&self.master).write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    self.collect(Duration::from_millis(5))
+                }
+                Err(e) => panic!("type: {e}"),
+            }
+            assert!(Instant::now() < deadline, "nobody takes what is typed");
+        }
+    }
+
     /// Reads for so long, whatever comes: where a program tells by the clock what belongs together.
     pub fn pump_for(&mut self, time: Duration) {
         let until = Instant::now() + time;

@@ -505,6 +505,7 @@ impl World {
             let recovered = self.mux.handle_kept(self.now, face, map(&kept.memfd), flight, false);
             assert_eq!(recovered, Recovered::Whole, "face {id} was not recovered");
         }
+        self.mux.handle_recovered(self.now);
         self.kill_one_in_quiet();
     }
 

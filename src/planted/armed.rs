@@ -47,7 +47,8 @@ static ARMED: OnceLock<Armed> = OnceLock::new();
 static LEFT: AtomicU64 = AtomicU64::new(0);
 
 /// Arms this process. `words`, each apart by a blank: `quick`, `unaccounted`, `bug=NAME`, `poison=TEXT`,
-/// `fail=SEED` (die somewhere, chosen by the seed and `chance`). `die` ends the process as SIGKILL would.
+/// `fail=SEED` (die somewhere, chosen by the seed and `chance`), `die=PLACE` (there, at once, `-` for each blank of its
+/// name). `die` ends the process as SIGKILL would.
 pub fn arm(words: &str, chance: u64, die: fn(&str)) {
     let mut armed = Armed { quick: false, unaccounted: false, poison: None, place: "", die };
     for word in words.split_ascii_whitespace() {
@@ -62,6 +63,11 @@ pub fn arm(words: &str, chance: u64, die: fn(&str)) {
                 armed.place = random.place();
                 let most = 1 << random.below(PASSES_MAX.ilog2().into());
                 LEFT.store(1 + random.below(most), Ordering::Relaxed);
+            }
+            ("die", name) => {
+                let named = |place: &&str| place.replace(' ', "-") == name;
+                armed.place = PLACES.map(|(place, _)| place).into_iter().find(named).unwrap_or("");
+                LEFT.store(1, Ordering::Relaxed);
             }
             _ => {}
         }

@@ -159,10 +159,11 @@ fn echo(mut desk: Desk) {
 }
 
 /// What is typed as the `n`th word of a typist: some of them with the first of the keys that detach, twice, which
-/// reaches the program once. Into an editor (`v...`) each is a line.
+/// reaches the program once. Into an editor (`v...`) each is a line; a page (`p...`) has no such keys.
 pub fn word(who: &str, n: u64) -> String {
     let end = if who.starts_with('v') { "\r" } else { ";" };
-    format!("{who}.{n}{}{end}", if n.is_multiple_of(7) { "\x02\x02" } else { "" })
+    let keys = if who.starts_with('p') { "\x02" } else { "\x02\x02" };
+    format!("{who}.{n}{}{end}", if n.is_multiple_of(7) { keys } else { "" })
 }
 
 /// Whose word it is, and which.
@@ -224,6 +225,7 @@ fn asker(mut desk: Desk, seed: u64) {
 }
 
 /// Runs a program on a terminal of its own, copies both ways, and keeps what it prints.
+#[allow(clippy::zombie_processes)] // Both end with the face.
 fn record(mut desk: Desk, argv: &[String]) {
     let inner = pty::open(tty::window_size(&desk.terminal).unwrap()).unwrap();
     let end = || Stdio::from(inner.slave.try_clone().unwrap());

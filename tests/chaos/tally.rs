@@ -23,7 +23,9 @@ pub struct Tally {
     pub bytes: u64,
     pub web: u64,
     pub ssh: u64,
-    pub quarantined: u64,
+    pub upgrades: u64,
+    /// Upgrades that were refused or taken back.
+    pub upgrades_failed: u64,
     /// Lines that should not be there.
     pub faults: Vec<String>,
 }
@@ -60,11 +62,16 @@ impl Tally {
             self.web += 1;
         } else if line.contains("the ssh frontend (pid") {
             self.ssh += 1;
-        } else if line.contains("is quarantined") {
-            self.quarantined += 1;
+        } else if line.contains("upgraded from ") {
+            self.upgrades += 1;
+        } else if ["upgrade refused: ", "upgrade rolled back: ", "upgrade given up: "]
+            .iter()
+            .any(|w| line.contains(w))
+        {
+            self.upgrades_failed += 1;
         }
-        let loud =
-            line.contains("panic") || line.contains("begins anew") || line.contains("could not");
+        let loud = ["panic", "begins anew", "could not", "is quarantined"];
+        let loud = loud.iter().any(|word| line.contains(word));
         if loud && self.faults.len() < 20 {
             self.faults.push(line.to_owned());
         }

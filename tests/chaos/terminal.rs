@@ -10,12 +10,14 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A terminal, its face, and how many words were typed in it.
+/// A terminal, its face, and what was done in it.
 pub struct Sat {
     pub face: String,
     pub typist: Option<String>,
     pub terminal: Terminal,
     pub typed: u64,
+    /// How often it called, over SSH.
+    pub calls: u64,
 }
 
 /// Sits down and types until `hush`, looks until `finish`.

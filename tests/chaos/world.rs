@@ -1,27 +1,35 @@
 //! Thirty faces, their viewers, and what becomes of them while daemons die.
 
-use crate::common::{Server, children, eventually};
+use crate::common::{Dir, FACEMUX, Ran, Server, children, eventually};
+use crate::guests::{self, Caller, Guest};
 use crate::programs::said;
 use crate::proxy::Proxy;
 use crate::rng::Rng;
+use crate::ssh;
 use crate::stream::{self, Orders, Part, Seen};
 use crate::tally::Tally;
 use crate::terminal::{self, Sat};
 use facemux::sys::process;
 use facemux::units::Size;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What a run is like.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub seed: u64,
     pub time: Duration,
-    /// The storm ends when it has had so many kills, and so many in flight each way.
+    /// The storm ends when it has had so many kills, so many in flight each way, and so many upgrades.
     pub kills: u64,
     pub in_flight: u64,
+    pub upgrades: u64,
+    /// How many faces run each kind of program.
+    pub cast: &'static [(&'static str, usize)],
+    /// Pages and SSH clients come too.
+    pub guests: bool,
     /// What is planted in every process besides places to die at.
     pub words: &'static str,
     /// How long things may take to settle afterwards.
@@ -55,30 +63,36 @@ pub struct World {
     pub faces: Vec<Face>,
     pub streams: Vec<JoinHandle<Seen>>,
     pub sats: Vec<JoinHandle<Sat>>,
+    pub guests: Vec<JoinHandle<Guest>>,
+    pub callers: Vec<JoinHandle<Caller>>,
     pub orders: Arc<Orders>,
     pub tally: Tally,
     pub typists: u64,
     pub faults: Vec<String>,
     /// Open descriptors of keeper and daemon before there was a face.
     pub descriptors: (usize, usize),
+    /// What SSH clients come with.
+    keys: Arc<Dir>,
+    upgrade: Option<Child>,
+    upgrades_asked: u64,
+    next_upgrade: Instant,
     rng: Rng,
 }
 
-/// The kinds of programs, and how many faces run each.
-const CAST: [(&str, usize); 7] = [
-    ("flood", 3),
-    ("printer", 7),
-    ("echo", 7),
-    ("asker", 6),
-    ("vim", 2),
-    ("shell", 2),
-    ("idle", 3),
-];
+/// Between two upgrades.
+const UPGRADE_EVERY: Duration = Duration::from_secs(3);
 
 impl World {
     pub fn begin(plan: Plan) -> World {
-        let flags = ["--web", "127.0.0.1:0", "--ssh", "127.0.0.1:0", "--auth", "none"];
+        let keys = Arc::new(Dir::new());
+        let list = keys.path().join("authorized_keys");
+        std::fs::write(&list, ssh::make_key(&keys, "id")).unwrap();
+        let flags = ["--web", "127.0.0.1:0", "--auth", "none", "--ssh", "127.0.0.1:0"];
+        let flags = [&flags[..], &["--ssh-authorized-keys", list.to_str().unwrap()]].concat();
         let server = Server::planted(&flags, &format!("quick {}", plan.words));
+        for name in ["there", "back"] {
+            std::fs::copy(FACEMUX, server.dir.path().join(name)).unwrap();
+        }
         let proxy = Proxy::start(server.dir.path(), &server.socket(), plan.seed ^ 7);
         let tally = Tally::of(&server.dir.path().join("serve.log"));
         let mut world = World {
@@ -88,20 +102,46 @@ impl World {
             faces: Vec::new(),
             streams: Vec::new(),
             sats: Vec::new(),
+            guests: Vec::new(),
+            callers: Vec::new(),
             orders: Arc::default(),
             tally,
             typists: 0,
             faults: Vec::new(),
             descriptors: (0, 0),
+            keys,
+            upgrade: None,
+            upgrades_asked: 0,
+            next_upgrade: Instant::now() + UPGRADE_EVERY,
             rng: Rng::new(plan.seed),
         };
-        eventually("the server answers", || (world.server.run(&["ls"]).code == 0).then_some(()));
-        world.descriptors = world.open_descriptors();
-        for (kind, count) in CAST {
-            (0..count).for_each(|n| world.cast(kind, n));
+        eventually("all roles serve", || {
+            let log = world.server.log();
+            ["web listens at", "serving SSH at", ") is ready"]
+                .iter()
+                .all(|w| log.contains(w))
+                .then_some(())
+        });
+        world.descriptors = world.settled_descriptors();
+        for (kind, count) in plan.cast {
+            (0..*count).for_each(|n| world.cast(kind, n));
         }
         world.seat();
+        if plan.guests {
+            world.invite();
+        }
         world
+    }
+
+    /// Descriptors once they have been the same for a while: a connection or two may still be closing.
+    fn settled_descriptors(&self) -> (usize, usize) {
+        let (mut last, mut same) = ((0, 0), 0);
+        eventually("descriptors settle", || {
+            let now = self.open_descriptors();
+            same = if now == last { same + 1 } else { 0 };
+            last = now;
+            (same > 40).then_some(now)
+        })
     }
 
     /// Descriptors of keeper and daemon.
@@ -185,7 +225,7 @@ impl World {
         let typist = types.then(|| self.next_typist(at));
         let terminal = self.server.terminal(&["attach", &face]);
         let seed = self.rng.next();
-        let sat = Sat { face, typist, terminal, typed: 0 };
+        let sat = Sat { face, typist, terminal, typed: 0, calls: 0 };
         self.sats.push(terminal::start(sat, self.orders.clone(), seed));
     }
 
@@ -217,26 +257,100 @@ impl World {
         format!("{kind}{}", self.typists)
     }
 
+    /// Pages and SSH clients come.
+    fn invite(&mut self) {
+        let log = self.server.log();
+        let port = |mark: &str| -> u16 {
+            let after = log.split(mark).nth(1).unwrap();
+            after.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+        };
+        let (web, secure) = (port("web listens at 127.0.0.1:"), port("serving SSH at 127.0.0.1:"));
+        for name in ["echo0", "echo1", "printer0", "asker0"] {
+            let Some(face) = self.faces.iter().find(|face| face.name == name) else { continue };
+            let (id, end) = (face.id.clone(), face.end.clone());
+            self.typists += 1;
+            let typist = name.starts_with("echo").then(|| format!("p{}", self.typists));
+            let (orders, seed) = (self.orders.clone(), self.rng.next() >> 1);
+            let guest = guests::open_page(web, id, typist, seed);
+            self.guests.push(guests::start_page(guest, web, orders, end, Rng::new(seed)));
+        }
+        for name in ["printer1", "echo2"] {
+            let Some(face) = self.faces.iter().find(|face| face.name == name) else { continue };
+            let (keys, id) = (self.keys.clone(), face.id.clone());
+            self.callers.push(guests::start_caller(keys, secure, id, self.orders.clone()));
+        }
+    }
+
     /// Daemons die, frontends die, connections are cut, until there was enough of it.
     pub fn storm(&mut self) {
         let until = Instant::now() + self.plan.time;
         self.arm(true);
-        while Instant::now() < until {
+        while Instant::now() < until && !self.has_enough() && !self.has_fault() {
+            self.upgrade_now_and_then();
             self.strike();
             self.tally.read();
-            let flights = self.tally.reads.min(self.tally.writes);
-            if self.tally.kills >= self.plan.kills && flights >= self.plan.in_flight {
-                break;
-            }
         }
         self.arm(false);
         self.proxy.calm();
+        if let Some(upgrade) = self.upgrade.take() {
+            self.conclude(upgrade);
+        }
         self.kill("daemon");
         let ready = self.tally.ready;
         eventually("the last daemon is ready", || {
             self.tally.read();
             (self.tally.ready > ready).then_some(())
         });
+    }
+
+    /// Whether the storm has had all that the plan asks.
+    pub fn has_enough(&self) -> bool {
+        let (plan, tally) = (&self.plan, &self.tally);
+        tally.kills >= plan.kills
+            && tally.reads.min(tally.writes) >= plan.in_flight
+            && tally.upgrades >= plan.upgrades
+            && (plan.upgrades == 0 || tally.web.min(tally.ssh) > 0)
+    }
+
+    /// Whether a program has complained already.
+    pub fn has_fault(&self) -> bool {
+        !said(self.server.dir.path(), "fault").is_empty()
+    }
+
+    /// Another binary takes over, and the next time back. Every other time it is left in peace meanwhile, but for
+    /// daemons that die by themselves.
+    fn upgrade_now_and_then(&mut self) {
+        if let Some(upgrade) = &mut self.upgrade {
+            if upgrade.try_wait().unwrap().is_some() {
+                let upgrade = self.upgrade.take().unwrap();
+                self.conclude(upgrade);
+            }
+        } else if self.plan.upgrades > 0 && Instant::now() >= self.next_upgrade {
+            let name = ["there", "back"][self.tally.upgrades as usize % 2];
+            let binary = self.server.dir.path().join(name);
+            let mut command =
+                self.server.dir.command(&["upgrade", "--binary", binary.to_str().unwrap()]);
+            let upgrade = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            self.upgrades_asked += 1;
+            if self.upgrades_asked.is_multiple_of(2) {
+                self.upgrade = Some(upgrade);
+            } else {
+                self.arm(false);
+                self.conclude(upgrade);
+                self.arm(true);
+            }
+        }
+    }
+
+    /// An upgrade ends: with the new binary, or with the old one.
+    fn conclude(&mut self, upgrade: Child) {
+        let ran = Ran::of(upgrade.wait_with_output().unwrap());
+        // 3: the daemon died before it had been asked.
+        if !matches!(ran.code, 0..=3) {
+            self.faults.push(format!("an upgrade ended with {ran:?}"));
+        }
+        self.tally.read();
+        self.next_upgrade = Instant::now() + UPGRADE_EVERY;
     }
 
     /// What processes started from now on are told.
@@ -250,6 +364,10 @@ impl World {
     }
 
     fn strike(&mut self) {
+        if self.rng.once_in(20) {
+            let frontend = if self.rng.once_in(2) { "web" } else { "ssh" };
+            self.kill(frontend);
+        }
         // Mostly it is left alone until it dies by itself at its place, or has lived for a while.
         let life = if self.rng.once_in(3) { self.rng.spread(6) } else { 250 };
         let (until, kills) = (Instant::now() + Duration::from_millis(life), self.tally.kills);
@@ -260,13 +378,8 @@ impl World {
             std::thread::sleep(Duration::from_millis(1));
             self.tally.read();
         }
-        if self.tally.kills > kills && !self.rng.once_in(8) {
-            return;
-        }
-        match self.rng.below(40) {
-            0 => self.kill("web"),
-            1 => self.kill("ssh"),
-            _ => self.kill("daemon"),
+        if self.tally.kills == kills || self.rng.once_in(8) {
+            self.kill("daemon");
         }
     }
 
@@ -284,7 +397,7 @@ impl World {
 
     /// Everybody stops typing, all that was typed arrives; programs stop.
     pub fn calm(&mut self) {
-        let typing = self.streams.len() as u64;
+        let typing = (self.streams.len() + self.guests.len()) as u64;
         self.orders.hush.store(true, Ordering::Relaxed);
         if !self.wait(|w| w.orders.hushed.load(Ordering::Relaxed) >= typing) {
             self.faults.push("typed input was not accepted in the end".into());

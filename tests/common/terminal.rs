@@ -225,7 +225,8 @@ impl Terminal {
         self.ended.unwrap()
     }
 
-    fn poll_end(&mut self) -> Option<i32> {
+    /// How the program ended, if it has.
+    pub fn poll_end(&mut self) -> Option<i32> {
         if self.ended.is_none() {
             self.ended = process::reap(self.pid).unwrap().map(|ended| match ended {
                 Ended::Code(code) => code,

@@ -7,6 +7,7 @@
 
 mod child;
 mod client;
+mod replay;
 mod rng;
 mod world;
 

@@ -531,7 +531,7 @@ fn size_of(meta: &[u8]) -> Size {
     Meta::from_bytes(meta).unwrap().size
 }
 
-fn map(memfd: &OwnedFd) -> Memory {
+pub fn map(memfd: &OwnedFd) -> Memory {
     let pieces = Mapping::of(memfd, total_bytes(JOURNAL)).unwrap().carve(&layout(JOURNAL));
     let pieces = pieces.into_iter().map(|piece| Box::new(piece) as Box<dyn Region>).collect();
     Memory::from_pieces(pieces).unwrap()

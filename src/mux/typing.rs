@@ -1,5 +1,6 @@
 //! Input on its way: from a viewer, a handed terminal or `send` into the face's queue, and from there to the PTY.
 
+use super::viewer::Viewer;
 use super::{Answer, ClientId, Effect, Kernel, Mux, Now, Parked, timer::Timer};
 use crate::face::detach::DetachKeys;
 use crate::face::input::InputError;
@@ -65,7 +66,7 @@ impl Mux {
         self.type_as(now, client, &bytes[known..], kernel);
         if looks {
             // Nothing of it was typed, but its keys to detach were looked for.
-            let held = self.viewer(client).map_or(0, |v| v.detach.held().len() as u64);
+            let held = self.viewer(client).map_or(0, |v| v.held().len() as u64);
             self.accepted(client, at + bytes.len() as u64 - held);
         }
     }
@@ -124,18 +125,19 @@ impl Mux {
 
     /// The first of the keys that detach, as far as a viewer has pressed it.
     pub fn held_keys(&self, client: ClientId) -> &[u8] {
-        self.viewer(client).map_or(&[], |v| v.detach.held())
+        self.viewer(client).map_or(&[], Viewer::held)
     }
 
     /// Whether what a viewer types reaches its face, and the keys that detach it.
     pub fn habits(&self, client: ClientId) -> (bool, Vec<u8>) {
-        self.viewer(client).map_or((false, Vec::new()), |v| (v.drive, v.detach.keys()))
+        let keys = |v: &Viewer| v.detach.as_ref().map_or(Vec::new(), |keys| keys.keys());
+        self.viewer(client).map_or((false, Vec::new()), |v| (v.drive, keys(v)))
     }
 
     /// A viewer is back that had pressed so much of it.
     pub fn resume_keys(&mut self, client: ClientId, keys: &[u8], held: &[u8]) {
         if let Some(viewer) = self.viewer_mut(client) {
-            viewer.detach = DetachKeys::resume(keys, held);
+            viewer.detach = (!keys.is_empty()).then(|| Box::new(DetachKeys::resume(keys, held)));
         }
     }
 
@@ -162,7 +164,7 @@ impl Mux {
                 }
                 if let Some(viewer) = self.viewer_mut(client) {
                     // A key held is accepted when it is known what it was: a client types it again after a crash.
-                    let held = viewer.detach.held().len() as u64;
+                    let held = viewer.held().len() as u64;
                     viewer.stash.push_back((end - held, typed));
                 }
                 self.take(now, client, kernel);

@@ -153,7 +153,12 @@ impl Viewer {
     /// Where its input stream stands: accepted, waiting for room, or held until the next key says what the last was.
     pub fn heard(&self) -> u64 {
         let taken = self.stash.back().map_or(self.accepted, |(end, _)| *end);
-        taken + self.detach.held().len() as u64
+        taken + self.held().len() as u64
+    }
+
+    /// The first of the keys that detach it, as far as it has pressed it.
+    pub fn held(&self) -> &[u8] {
+        self.detach.as_ref().map_or(&[], |keys| keys.held())
     }
 
     /// A cell's size in its pixels, 0 when unknown.

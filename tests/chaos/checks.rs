@@ -173,6 +173,10 @@ impl World {
         figures.pages += 1;
         figures.returns += guest.returns;
         let (page, who) = (&guest.page, format!("a page of face {}", guest.face));
+        if guest.unaccepted {
+            let (of, accepted) = (page.typed, page.accepted);
+            self.faults.push(format!("{who} typed {of} bytes, {accepted} were accepted in time"));
+        }
         let end = page.offset.unwrap_or(0) as usize;
         let printed = end.checked_sub(page.output.len()).and_then(|from| truth.get(from..end));
         let printed = printed.unwrap_or_default();

@@ -25,13 +25,15 @@ pub struct Guest {
     pub page: Page,
     /// How often it came back.
     pub returns: u64,
+    /// What was typed in it was not accepted in time.
+    pub unaccepted: bool,
 }
 
 /// Opens a page, while nothing dies yet.
 pub fn open_page(port: u16, face: String, typist: Option<String>, seed: u64) -> Guest {
     let token: &'static str = Box::leak(format!("{:x}", seed | 1).into_boxed_str());
     let page = Page::open(port, &face, token, "");
-    Guest { face, typist, typed: 0, page, returns: 0 }
+    Guest { face, typist, typed: 0, page, returns: 0, unaccepted: false }
 }
 
 /// It types until `hush`, looks until `finish` and has then seen all up to `end`.
@@ -58,6 +60,7 @@ pub fn start_page(
                 orders.hushed.fetch_add(1, Ordering::Relaxed);
             }
             if orders.finish.load(Ordering::Relaxed) {
+                guest.unaccepted |= !hushed;
                 let since = *since.get_or_insert_with(Instant::now);
                 let whole = guest.page.offset >= Some(end.load(Ordering::Relaxed));
                 if whole || since.elapsed() > PATIENCE {

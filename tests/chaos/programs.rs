@@ -227,7 +227,7 @@ fn asker(mut desk: Desk, seed: u64) {
 /// Runs a program on a terminal of its own, copies both ways, and keeps what it prints.
 #[allow(clippy::zombie_processes)] // Both end with the face.
 fn record(mut desk: Desk, argv: &[String]) {
-    let inner = pty::open(tty::window_size(&desk.terminal).unwrap()).unwrap();
+    let inner = pty::open(tty::window_size(&desk.terminal).unwrap(), &[]).unwrap();
     let end = || Stdio::from(inner.slave.try_clone().unwrap());
     let mut command = Command::new("setsid");
     command.args(["--ctty", "--"]).args(argv);

@@ -136,6 +136,11 @@ impl Stream {
         let end = self.end.load(Ordering::Relaxed);
         let reached = self.viewer.offset().is_some_and(|at| at.0 >= end);
         let whole = reached && self.viewer.is_attached();
+        if !std::mem::replace(&mut self.hushed, true) {
+            let (left, unaccepted) = (self.words.len(), self.viewer.unaccepted());
+            let at = self.viewer.is_attached();
+            self.fault(format!("{left} bytes unsent, {unaccepted} unaccepted, attached: {at}"));
+        }
         if !whole && since.elapsed() > Duration::from_secs(20) && self.seen.part.reads {
             let at = self.viewer.offset();
             self.fault(format!("it has seen {at:?} of {end}"));

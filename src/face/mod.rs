@@ -12,9 +12,8 @@ pub mod paint;
 pub mod preview;
 pub mod reports;
 pub mod slots;
-pub mod undo;
 
-use crate::limits::{PTY_READ_BYTES, REPLIES_MAX, SPAN_EVENTS_MAX};
+use crate::limits::{REPLIES_MAX, SPAN_EVENTS_MAX};
 use crate::planted::{Bug, has, swallow};
 use crate::term::{self, History, Terminal, Token, Watch};
 use crate::units::{Offset, Size};
@@ -24,7 +23,6 @@ use journal::Journal;
 use memory::{Front, Header, Memory};
 use slots::Slots;
 use std::ops::Range;
-use undo::Undo;
 
 /// A face's machine.
 pub struct Face {
@@ -32,7 +30,6 @@ pub struct Face {
     /// What is to be typed.
     input: Input,
     journal: Journal,
-    undo: Undo,
     slots: Slots,
     /// `None` in quarantine: its bytes have killed the daemon twice, so nobody parses them.
     terminal: Option<Terminal>,
@@ -114,15 +111,15 @@ impl Face {
         let header = Header::new(memory.header);
         let input = Input::new(memory.input, &header);
         let journal = Journal::new(memory.journal, 0);
-        let (undo, slots) = (Undo::new(memory.undo), Slots::new(memory.slots));
-        Face::assemble(header, input, journal, (undo, slots), terminal, size)
+        let slots = Slots::new(memory.slots);
+        Face::assemble(header, input, journal, slots, terminal, size)
     }
 
     fn assemble(
         header: Header,
         input: Input,
         journal: Journal,
-        (undo, slots): (Undo, Slots),
+        slots: Slots,
         terminal: Option<Terminal>,
         size: Size,
     ) -> Face {
@@ -130,7 +127,6 @@ impl Face {
             header,
             input,
             journal,
-            undo,
             slots,
             terminal,
             size,
@@ -161,7 +157,7 @@ impl Face {
             header.add_doubt();
         }
         header.settle();
-        let (undo, slots) = (Undo::new(memory.undo), Slots::new(memory.slots));
+        let slots = Slots::new(memory.slots);
         let (mut meta, mut terminal) = (None, None);
         if let Some((kept, checkpoint)) = slots.read(&header) {
             meta = Some(kept.to_vec());
@@ -188,7 +184,7 @@ impl Face {
         let size = terminal.as_ref().map_or(size, Terminal::size);
         let journal = Journal::new(memory.journal, header.head());
         let input = Input::new(memory.input, &header);
-        let mut face = Face::assemble(header, input, journal, (undo, slots), terminal, size);
+        let mut face = Face::assemble(header, input, journal, slots, terminal, size);
         face.replay();
         (face, meta)
     }
@@ -203,15 +199,7 @@ impl Face {
             self.terminal = None;
             return;
         }
-        self.findings.gate = Gate::resume(self.header.cut_off());
-        self.undo.restore(&mut self.header, &mut self.journal, from);
-        // In pieces as long as a read: what one may find is bounded, and questions answered long ago are found again.
-        let (mut from, head) = (from, self.journal.head().0);
-        while from < head {
-            let to = head.min(from + PTY_READ_BYTES as u64);
-            self.parse(from..to);
-            from = to;
-        }
+        self.parse(from);
         self.findings.announced.clear();
     }
 
@@ -252,12 +240,12 @@ impl Face {
         let from = self.journal.head().0;
         self.journal.commit(n);
         self.header.set_head(self.journal.head().0);
-        self.parse(from..self.journal.head().0);
+        self.parse(from);
     }
 
-    fn parse(&mut self, span: Range<u64>) {
+    fn parse(&mut self, from: u64) {
         let Some(terminal) = &mut self.terminal else { return };
-        let (first, second) = self.journal.read(span);
+        let (first, second) = self.journal.read(from..self.journal.head().0);
         swallow(first);
         swallow(second);
         terminal.feed(first, &mut self.findings);
@@ -265,9 +253,7 @@ impl Face {
         for (at, reply) in self.findings.replies.drain(..) {
             self.input.accept_reply(&mut self.header, &reply, at);
         }
-        if !self.findings.silences.is_empty() {
-            self.undo.note(&mut self.header, &self.findings.silences, &self.journal);
-        }
+        // Only now: a query blanked before its answer was accepted would be lost by a kill between.
         for silence in self.findings.silences.drain(..) {
             self.journal.rewrite(silence.span.clone(), |run| silence.blank(run));
             if let Some((at, _)) = silence.mark {
@@ -278,10 +264,9 @@ impl Face {
 
     /// Whether so much was parsed since the last checkpoint that another is due.
     pub fn checkpoint_due(&self) -> bool {
-        let parsed = self.journal.head().0 - self.checkpoint_at;
         self.terminal.is_some()
-            && (parsed >= self.journal.capacity() / CHECKPOINTS_PER_JOURNAL
-                || self.undo.is_full(&self.header))
+            && self.journal.head().0 - self.checkpoint_at
+                >= self.journal.capacity() / CHECKPOINTS_PER_JOURNAL
     }
 
     /// Takes a checkpoint. When it does not fit, the face goes on without: a crash would cost it its screen.
@@ -295,12 +280,7 @@ impl Face {
             // In quarantine only what the owner wants back changes.
             scratch.extend_from_slice(last);
         }
-        self.header.set_next_cut_off(self.findings.gate.cut_off());
-        let taken = self.slots.write(&mut self.header, meta, scratch);
-        if taken && self.terminal.is_some() {
-            self.undo.forget(&mut self.header);
-        }
-        taken
+        self.slots.write(&mut self.header, meta, scratch)
     }
 
     /// What was announced since the last call.

@@ -4,9 +4,8 @@
 //! most so many times a second; the cursor's rows are kept in view.
 
 use super::living::Living;
-use super::restores::Pending;
-use super::timer::Timers;
-use super::viewer::Viewer;
+use super::timer::{Timer, Timers};
+use super::viewer::{Pending, Viewer};
 use super::{ClientId, Now};
 use crate::face::paint;
 use crate::term::{Line, Terminal};
@@ -43,8 +42,7 @@ pub(super) fn prepare(
         return None;
     }
     if now.mono < crop.next {
-        let next = crop.next;
-        viewer.arm(next, client, timers);
+        timers.set(crop.next, Timer::Deliver(client));
         return None;
     }
     crop.next = now.mono + PICTURE_EVERY;

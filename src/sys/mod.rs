@@ -18,7 +18,6 @@ pub mod ledger;
 pub mod lock;
 pub mod log;
 pub mod memory;
-pub mod modes;
 pub mod poll;
 pub mod process;
 pub mod procfs;

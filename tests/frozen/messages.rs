@@ -190,7 +190,6 @@ fn requests(lines: &mut Lines) {
         cwd: "/src".into(),
         env: vec![("TERM".into(), "xterm-256color".into())],
         argv: vec!["make".into(), "-j2".into()],
-        modes: Vec::new(),
         keep_orphans: true,
     };
     let attach = Attach {
@@ -358,7 +357,6 @@ fn keeper(lines: &mut Lines) {
         cwd: "/".into(),
         size: size(),
         memory_bytes: 68_554_752,
-        modes: Vec::new(),
         keep_orphans: true,
         user: Some("ann".into()),
         meta: vec![5],
@@ -466,7 +464,6 @@ fn certificate() -> (Vec<u8>, Vec<FaceInfo>) {
         cwd: "/".into(),
         env: Vec::new(),
         argv: vec!["no such program".into()],
-        modes: Vec::new(),
         keep_orphans: false,
     };
     mux.handle_request(NOW, 1, Request::New(Box::new(new)), &mut Still);

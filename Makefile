@@ -72,7 +72,7 @@ fidelity: ## recorded programs restored and compared with xterm.js, cell by cell
 
 chaos: ## kills at random instants for CHAOS_SECONDS; nothing may be lost, doubled or left behind
 	@scripts/setup.sh test
-	@scripts/optional.sh tests/chaos.rs $(CARGO) test --locked --profile ci --test chaos -- --nocapture
+	@scripts/optional.sh tests/chaos.rs $(CARGO) test --locked --profile ci --features planted --test chaos -- --nocapture
 
 lint: ## fmt, clippy, cargo deny, shell and man page syntax
 	@scripts/lint.sh

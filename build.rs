@@ -1,5 +1,5 @@
 //! Puts the page's built files into the program: web/dist, each compressed once, as a table the web frontend reads.
-//! Without web/dist the table is empty and a plain page stands in. No network, no npm: `make web` does that.
+//! Without web/dist it has the plain pages' style alone. No network, no npm: `make web` does that.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,14 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("assets.rs");
     let dist = root.join("web/dist");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/frontend/web/plain.css");
     println!("cargo::rerun-if-changed={}", if dist.is_dir() { "web/dist" } else { "web" });
     let mut table = String::from("/// The page's files.\npub static ASSETS: &[Asset] = &[\n");
     let mut names: Vec<String> = fs::read_dir(&dist)
         .map(|entries| entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect())
         .unwrap_or_default();
     names.sort();
+    row(&root.join("src/frontend/web"), "plain.css", false, &mut table);
     for name in names.iter().filter(|n| !n.ends_with(".gz") && !n.starts_with('.')) {
         row(&dist, name, names.contains(&format!("{name}.gz")), &mut table);
     }

@@ -48,6 +48,8 @@ pub const HOLD_EARNED: u32 = 10;
 
 /// Bytes of a name.
 pub const NAME_BYTES_MAX: usize = 64;
+/// Modes of a terminal that a new face may begin with: RFC 4254 section 8 numbers fewer than this.
+pub const TERMINAL_MODES_MAX: usize = 64;
 /// Certificates kept at most; each is at most `CERTIFICATE_BYTES_MAX`.
 pub const CERTIFICATES_MAX: usize = 256;
 /// Bytes of one certificate: the end report, the info, and the last screen while it fits.
@@ -74,6 +76,9 @@ pub const LINE_BYTES_MAX: u64 = 4095;
 /// Bytes of address space of a checkpoint slot: sparse, only what a checkpoint fills costs memory. A screen whose
 /// restore is larger has no checkpoint, and a crash of the daemon costs it its screen.
 pub const SLOT_BYTES_MAX: usize = 32 << 20;
+/// Bytes of address space of a face's undo log: what the gate has silenced since the last checkpoint. Sparse; when it
+/// is half full a checkpoint is taken.
+pub const UNDO_BYTES_MAX: usize = 256 * 1024;
 /// Drivers of a face that a daemon expects back after its predecessor's crash: further ones may be lapped while away.
 pub const DRIVERS_REMEMBERED: usize = 16;
 /// Viewers whose input position a face remembers across a crash; a further one takes the place of the oldest.
@@ -92,6 +97,9 @@ pub const UNACCEPTED_BYTES_MAX: usize = 64 * 1024;
 pub const HISTORY_ROWS_MAX: u32 = 100_000;
 /// Viewers of one face at most: each costs an offset and its place in a list.
 pub const VIEWERS_MAX: usize = 1024;
+/// Bytes of restores on their way to the viewers of one face, beyond which the oldest are given up and their viewers
+/// begin anew with the screen alone. The newest always goes: viewers that stop reading cost no more than this.
+pub const RESTORES_BYTES_MAX: usize = 4 << 20;
 /// Bytes of a snapshot in one message.
 pub const SNAPSHOT_PIECE_BYTES: usize = 64 * 1024;
 /// Bytes of one read of a PTY: the kernel gives at most 4095 (N_TTY_BUF_SIZE less one).

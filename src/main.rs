@@ -44,10 +44,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// In builds for tests: whatever is planted in this process.
+/// In builds for tests: whatever is planted in this process, by the words in a file, which change while a server runs.
 #[cfg(feature = "planted")]
 fn arm() {
-    let Ok(words) = std::env::var("FACEMUX_PLANTED") else { return };
+    let file = std::env::var_os("FACEMUX_PLANTED").unwrap_or_default();
+    let Ok(words) = std::fs::read_to_string(file) else { return };
     let pid = std::process::id();
     facemux::planted::arm(&words, pid.into(), |place| {
         log::warn!("planted: dies where {place}");

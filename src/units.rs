@@ -17,6 +17,9 @@ impl fmt::Display for FaceId {
     }
 }
 
+/// A mode of a terminal: its number in RFC 4254 section 8, and its value (a character, or whether it is on).
+pub type Mode = (u8, u32);
+
 /// A position in a face's output: the number of bytes its child had printed before it.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,

@@ -1,11 +1,21 @@
-//! Idle costs nothing: with fifty faces that sleep and nobody looking, no thread of any process wakes once in 10 s.
+//! Idle costs nothing: with fifty faces that sleep and nobody looking, or with pages open on some, no thread of any
+//! process wakes once in 10 s.
 //!
 //! The 10 s are the measurement itself, taken from the kernel's own counts: proc_pid_status(5) for how often a thread
 //! gave the processor up, proc_pid_schedstat(5) for the nanoseconds it had it.
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "web")]
+#[path = "web/client.rs"]
+mod client;
 mod common;
+#[cfg(feature = "web")]
+#[path = "web/page.rs"]
+mod page;
+#[cfg(feature = "web")]
+#[path = "web/served.rs"]
+mod served;
 
 use common::{Server, eventually};
 use std::collections::BTreeMap;
@@ -69,20 +79,28 @@ fn sleeps(server: &Server) -> Vec<String> {
         server.run(&["new", "-d", "--", "sleep", "100000"]).answer();
     }
     let processes = processes(server);
-    eventually("the server comes to rest", || {
-        let before = counts(&processes);
-        std::thread::sleep(CALM);
-        (counts(&processes) == before).then_some(())
-    });
-    let before = counts(&processes);
-    std::thread::sleep(MEASURED);
-    let after = counts(&processes);
-    let woke: Vec<_> =
-        before.iter().filter(|(thread, count)| after.get(thread) != Some(count)).collect();
-    assert_eq!(before, after, "these woke: {woke:?}");
+    come_to_rest(&processes);
+    nobody_wakes(&processes, MEASURED);
     let listed = server.run(&["ls"]).answer();
     assert_eq!(listed.matches("sleep").count(), FACES, "{listed}");
     processes.into_keys().collect()
+}
+
+fn come_to_rest(processes: &BTreeMap<String, u32>) {
+    eventually("the server comes to rest", || {
+        let before = counts(processes);
+        std::thread::sleep(CALM);
+        (counts(processes) == before).then_some(())
+    });
+}
+
+fn nobody_wakes(processes: &BTreeMap<String, u32>, time: Duration) {
+    let before = counts(processes);
+    std::thread::sleep(time);
+    let after = counts(processes);
+    let woke: Vec<_> =
+        before.iter().filter(|(thread, count)| after.get(thread) != Some(count)).collect();
+    assert_eq!(before, after, "these woke: {woke:?}");
 }
 
 #[test]
@@ -97,4 +115,32 @@ fn the_web_frontend_sleeps_too() {
     let server = Server::with(&["--web", "127.0.0.1:0"]);
     server.role_pid("web");
     assert_eq!(sleeps(&server), ["daemon", "keeper", "web"]);
+}
+
+/// Pages with a WebSocket each, and one that follows what happens to all faces.
+#[cfg(feature = "web")]
+const PAGES: usize = 10;
+
+#[cfg(feature = "web")]
+#[test]
+fn nobody_wakes_while_pages_are_open_and_nothing_happens() {
+    use std::io::Write;
+    let web = served::Web::start("none");
+    let faces: Vec<String> = (0..PAGES).map(|_| web.server.face("exec cat")).collect();
+    let mut pages: Vec<page::Page> =
+        faces.iter().map(|face| page::Page::open(web.port, face, "a9e", "")).collect();
+    let mut events = client::connect(web.port);
+    write!(events, "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", web.port).unwrap();
+    for page in &mut pages {
+        page.write(b"seen\r");
+        page.until("seen\r\nseen");
+    }
+    let processes = processes(&web.server);
+    // The one ping of each page in a minute comes a minute after it was opened, and that is not yet.
+    come_to_rest(&processes);
+    nobody_wakes(&processes, MEASURED);
+    for page in &mut pages {
+        page.write(b"still\r");
+        page.until("still\r\nstill");
+    }
 }

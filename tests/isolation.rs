@@ -177,6 +177,7 @@ impl House {
                 cwd: "/".into(),
                 env: Vec::new(),
                 argv: vec!["program".into()],
+                modes: Vec::new(),
                 keep_orphans: false,
             };
             house.ask(CONTROL, Request::New(Box::new(new)));

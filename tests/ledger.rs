@@ -114,7 +114,7 @@ struct Run {
 
 impl Run {
     fn start(seed: u64) -> Run {
-        let pty = pty::open(WindowSize { rows: 24, cols: 80, pixels: (0, 0) }).unwrap();
+        let pty = pty::open(WindowSize { rows: 24, cols: 80, pixels: (0, 0) }, &[]).unwrap();
         Termios::of(&pty.slave).unwrap().raw().apply(&pty.slave).unwrap();
         let (counts_fd, region) = shared("counts", PAGE_BYTES);
         let slave = pty.slave.try_clone().unwrap();

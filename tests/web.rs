@@ -11,7 +11,7 @@ mod page;
 #[path = "web/served.rs"]
 mod served;
 
-use client::{Answer, Socket, ask, connect, get, raw};
+use client::{Answer, Socket, ask, connect, get, raw, read_answer};
 use common::eventually;
 use page::Page;
 use served::Web;
@@ -220,6 +220,69 @@ fn what_a_token_does_not_open_looks_like_what_does_not_exist() {
         id.lines().find(|l| l.contains("viewer")).unwrap().split(' ').next().unwrap().to_owned();
     web.server.run(&["token", "revoke", &id]).answer();
     assert_eq!(get(web.port, "/api/v1/faces", &[bearer]).status, 401, "revoked at once");
+}
+
+/// Requests of either kind whose times are compared, and how many times that is tried on a busy machine.
+const ASKED: usize = 300;
+const TRIES: usize = 3;
+
+#[test]
+fn what_is_not_allowed_takes_as_long_as_what_does_not_exist() {
+    let web = Web::start("token");
+    let (mine, other) = (web.server.face("exec cat"), web.server.face("exec cat"));
+    let bearer = format!("Authorization: Bearer {}", web.token(&["--face", &mine]));
+    let mut stream = connect(web.port);
+    let mut time = |face: &str| {
+        let head = format!("Host: 127.0.0.1:{}\r\n{bearer}\r\n\r\n", web.port);
+        let begin = std::time::Instant::now();
+        write!(stream, "GET /api/v1/faces/{face} HTTP/1.1\r\n{head}").unwrap();
+        let status = read_answer(&mut stream).status;
+        assert_eq!(status, 404);
+        begin.elapsed().as_secs_f64()
+    };
+    let middle = |times: &mut Vec<f64>| {
+        times.sort_unstable_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let mut ratio = || {
+        let (mut there, mut missing) = (Vec::new(), Vec::new());
+        for _ in 0..ASKED {
+            there.push(time(&other));
+            missing.push(time("9"));
+        }
+        let ratio = middle(&mut there) / middle(&mut missing);
+        println!("forbidden / missing: {ratio:.3}");
+        ratio
+    };
+    assert!((0..TRIES).any(|_| (0.8..1.25).contains(&ratio())));
+}
+
+#[test]
+fn behind_tls_the_cookie_is_one_that_nobody_else_can_plant() {
+    let web = Web::with(&["--public-url", "https://term.example.org", "--auth", "token"]);
+    let token = web.token(&["--role", "owner"]);
+    let enter = |host: &str, lines: &str| {
+        let head = format!("GET /?t={token} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n");
+        let answer = raw(web.port, head.as_bytes());
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.header("set-cookie").unwrap().to_owned()
+    };
+    let secure = enter("term.example.org", "X-Forwarded-Proto: https\r\n");
+    for part in ["__Host-facemux=", "; Secure", "; HttpOnly", "; SameSite=Strict", "; Path=/"] {
+        assert!(secure.contains(part), "{part}: {secure}");
+    }
+    assert!(!secure.contains("Domain"), "{secure}");
+    // Over plain HTTP a browser would drop a Secure cookie; a client's word for TLS changes nothing.
+    let own = format!("127.0.0.1:{}", web.port);
+    let plain = enter(&own, "X-Forwarded-Proto: https\r\n");
+    assert!(!plain.contains("__Host-") && !plain.contains("Secure"), "{plain}");
+    let (_, value) = secure.split(';').next().unwrap().split_once('=').unwrap();
+    let asked = |cookie: &str| {
+        let head = format!("Host: term.example.org\r\nCookie: {cookie}={value}\r\n\r\n");
+        raw(web.port, format!("GET /api/v1/faces HTTP/1.1\r\n{head}").as_bytes()).status
+    };
+    assert_eq!(asked("__Host-facemux"), 200);
+    assert_eq!(asked(&format!("facemux-{}", web.port)), 401, "a planted one");
 }
 
 #[test]

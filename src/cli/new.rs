@@ -6,7 +6,7 @@ use super::stop::{OK, Stop};
 use super::{Verb, out, server};
 use crate::client::ClientError;
 use crate::sys::tty;
-use crate::units::Size;
+use crate::units::{Mode, Size};
 use crate::wire::{Kind, NewFace, Reply, Request};
 use std::path::Path;
 
@@ -80,6 +80,7 @@ fn parse(args: &mut Args) -> Result<Wish, Stop> {
         cwd: String::new(),
         env: environment(),
         argv: Vec::new(),
+        modes: own_modes(),
         keep_orphans: false,
     };
     let mut cwd = None;
@@ -121,6 +122,11 @@ fn own_size() -> Size {
     let ends = [tty::window_size(&std::io::stdin()), tty::window_size(&std::io::stdout())];
     let known = ends.into_iter().flatten().find(|window| window.rows > 0 && window.cols > 0);
     known.map_or(Size::DEFAULT, |window| Size::clamped(window.rows, window.cols))
+}
+
+/// The characters of our own terminal: whoever erases by Control-H goes on doing so.
+fn own_modes() -> Vec<Mode> {
+    tty::Termios::of(&std::io::stdin()).map(|settings| settings.characters()).unwrap_or_default()
 }
 
 /// Our environment, less what belongs to the face we may be in. Values that are no UTF-8 are left out.

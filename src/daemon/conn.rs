@@ -67,7 +67,7 @@ struct Begun {
 
 /// All of them.
 pub(super) struct Conns {
-    pub map: BTreeMap<ClientId, Conn>,
+    pub map: BTreeMap<ClientId, Box<Conn>>,
     next: ClientId,
     /// Who has not said what it is, and until when it may.
     silent: VecDeque<(Duration, ClientId)>,
@@ -171,7 +171,7 @@ impl Conns {
             dead: false,
         };
         conn.push(frame::preamble().to_vec());
-        self.map.insert(id, conn);
+        self.map.insert(id, Box::new(conn));
         self.silent.push_back((now.mono + GREETING_TIME, id));
         mux.handle_connect(id);
         true
@@ -186,7 +186,7 @@ impl Conns {
     /// Tells what was accepted where no output has told it.
     pub fn send_receipts(&mut self, now: Now, mux: &mut Mux) {
         while let Some((due, id)) = self.receipts.front().copied() {
-            let owes = self.map.get(&id).is_some_and(Conn::owes_receipt);
+            let owes = self.map.get(&id).is_some_and(|conn| conn.owes_receipt());
             if owes && due > now.mono {
                 return;
             }
@@ -339,7 +339,7 @@ impl Conn {
             } else if !self.outbox.is_empty() {
                 self.send_outbox()
             } else if self.closing || !mux.streams(id) || !self.begin(id, mux, now) {
-                return;
+                break;
             } else {
                 Ok(())
             };
@@ -349,6 +349,9 @@ impl Conn {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.blocked = true,
                 Err(_) => self.dead = true,
             }
+        }
+        if self.blocked {
+            mux.handle_blocked(now, id);
         }
     }
 
@@ -371,6 +374,9 @@ impl Conn {
             n -= left;
             self.sent = 0;
             self.outbox.pop_front();
+        }
+        if self.outbox.is_empty() {
+            self.outbox = VecDeque::new();
         }
         Ok(())
     }

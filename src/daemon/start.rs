@@ -7,9 +7,10 @@ use super::remembered::Remembered;
 use super::terminals::Terminals;
 use super::{Daemon, Source};
 use crate::face::InFlight;
+use crate::face::detach::DetachKeys;
 use crate::face::memory::{Memory, layout, total_bytes};
 use crate::limits::TYPED_BYTES;
-use crate::mux::{Mux, Now, Recovered, Surroundings};
+use crate::mux::{KeptKeys, Mux, Now, Recovered, Surroundings, Typist};
 use crate::planted::pass;
 use crate::region::Region;
 use crate::sys::ledger::{Kind, Ledger, Record};
@@ -181,22 +182,21 @@ impl Daemon {
             Kind::TermWrite
                 if self.terminals.remembered.get(token).is_some_and(|at| at != u64::MAX) =>
             {
-                self.terminals
-                    .remembered
-                    .set(token, crash.returned_written.map(|n| record.offset + n));
+                let reached = crash.returned_written.map(|n| record.offset + n);
+                let noted = self.terminals.remembered.get(token);
+                if let Some(painted) = reached.zip(noted).and_then(|(to, at)| to.checked_sub(at))
+                    && painted > 0
+                {
+                    let face = record.face;
+                    log::info!(
+                        "face {face}: in flight when the last daemon ended: {painted} painted"
+                    );
+                }
+                self.terminals.remembered.set(token, reached);
             }
             Kind::TermRead => {
                 let read = crash.returned_read.unwrap_or(0).min(TYPED_BYTES as u64) as usize;
-                let keys = self.terminals.remembered.keys()[..read].to_vec();
-                let now = self.now();
-                self.mux.handle_kept_keys(
-                    now,
-                    record.face,
-                    token,
-                    record.offset,
-                    &keys,
-                    &mut self.ptys,
-                );
+                self.take_up_keys(record, read);
             }
             _ => {}
         }
@@ -208,6 +208,32 @@ impl Daemon {
             .add(self.poll.registry(), id, master)
             .map_err(SysError::on("watch", "a face's PTY"))?;
         Ok(memory)
+    }
+
+    /// Keys were read from a handed terminal: they are typed, unless that had been seen to.
+    fn take_up_keys(&mut self, record: &Record, read: usize) {
+        let (token, position) = (record.extra, record.offset);
+        let remembered = &mut self.terminals.remembered;
+        let after = position + read as u64;
+        if read == 0 || remembered.held(token, after).is_some() {
+            return;
+        }
+        let keys = remembered.keys()[..read].to_vec();
+        let habits = remembered.habits(token);
+        let held = remembered.held(token, position).unwrap_or_default();
+        let kept = KeptKeys {
+            typist: Typist { face: record.face, token, position },
+            keys: &keys,
+            drive: habits.drive,
+            detach: DetachKeys::resume(habits.keys(), &held),
+        };
+        log::info!("face {}: in flight when the last daemon ended: {read} keys", record.face);
+        let now = self.now();
+        let (held, leaves) = self.mux.handle_kept_keys(now, kept, &mut self.ptys);
+        if leaves {
+            self.terminals.remembered.leave(token);
+        }
+        self.terminals.remembered.hold(token, after, &held);
     }
 
     /// Gives whether its screen is what it was, or in quarantine as it was.

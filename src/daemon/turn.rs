@@ -2,9 +2,10 @@
 
 use super::conn::Reading;
 use super::keeper::Heard;
+use super::remembered::Habits;
 use super::{Daemon, start};
 use crate::limits::{ECHO_TIME, PTY_READ_BYTES, TURN_BYTES, TYPED_BYTES};
-use crate::mux::ClientId;
+use crate::mux::{ClientId, Typist};
 use crate::planted::pass;
 use crate::sys::SysError;
 use crate::sys::ledger::Kind;
@@ -198,6 +199,8 @@ impl Daemon {
                         &self.terminals.remembered.keys()[..n],
                         &mut self.ptys,
                     );
+                    let held = self.mux.held_keys(id);
+                    self.terminals.remembered.hold(typist.token, typist.position + n as u64, held);
                     self.await_echo(id);
                     if n == TYPED_BYTES
                         && let Some(terminal) = self.terminals.map.get_mut(&id)
@@ -333,9 +336,30 @@ impl Daemon {
             attach.resume = known.or(attach.resume);
         }
         self.mux.handle_request(now, id, request, &mut self.ptys);
+        if !lent {
+            return;
+        }
         // Refused: nobody has written to it. One that was watched is given back with its modes undone.
-        if lent && self.mux.watched(id).is_none() {
-            self.terminals.give_back(self.poll.registry(), &mut self.ptys.ledger, id, b"");
+        match self.mux.typist(id) {
+            None => self.terminals.give_back(self.poll.registry(), &mut self.ptys.ledger, id, b""),
+            Some(typist) => self.seat_typist(id, typist),
+        }
+    }
+
+    /// Somebody types on a handed terminal from here on: what of it must outlive this daemon is remembered, and what
+    /// the last one left of it is taken up.
+    fn seat_typist(&mut self, id: ClientId, typist: Typist) {
+        let remembered = &mut self.terminals.remembered;
+        let (drive, keys) = self.mux.habits(id);
+        remembered.set_habits(typist.token, Habits::new(drive, &keys));
+        if let Some((position, held)) = remembered.last_held(typist.token)
+            && position == typist.position + held.len() as u64
+        {
+            self.mux.resume_keys(id, &keys, &held);
+        }
+        if remembered.leaves(typist.token) {
+            let now = self.now();
+            self.mux.handle_request(now, id, Request::Leave, &mut self.ptys);
         }
     }
 

@@ -27,6 +27,21 @@ impl DetachKeys {
         DetachKeys { keys, held: Vec::new() }
     }
 
+    /// Goes on where another left off: these bytes of a first key were held.
+    pub fn resume(keys: &[u8], held: &[u8]) -> DetachKeys {
+        DetachKeys { held: held.to_vec(), ..DetachKeys::new(keys) }
+    }
+
+    /// The keys, as `new` takes them.
+    pub fn keys(&self) -> Vec<u8> {
+        self.keys.map_or(Vec::new(), |(first, second)| [first].into_iter().chain(second).collect())
+    }
+
+    /// The first key as it arrived, while the next one has still to decide.
+    pub fn held(&self) -> &[u8] {
+        &self.held
+    }
+
     /// Whether input passes as it is: nothing held, and the first key not in it.
     pub fn passes(&self, input: &[u8]) -> bool {
         match self.keys {

@@ -1,13 +1,13 @@
 //! How a face's shared memory is laid out, and its header.
 //!
 //! One memfd a face, held by the keeper too, so that a new daemon finds everything the last one knew:
-//! header | input ring | journal ring | checkpoint slot 0 | slot 1 | packed history. It is sparse: pages never
-//! touched cost nothing. The daemon may be killed between any two instructions, so every change is published by
+//! header | input ring | journal ring | undo log | checkpoint slot 0 | slot 1 | packed history. It is sparse: pages
+//! never touched cost nothing. The daemon may be killed between any two instructions, so every change is published by
 //! one aligned store after everything it names is in place; `publish` keeps the compiler from turning that round.
 
 use crate::limits::{
     DRIVERS_REMEMBERED, HISTORY_BYTES_MAX, HISTORY_LINE_BYTES, INPUT_BYTES_MAX, SLOT_BYTES_MAX,
-    VIEWERS_REMEMBERED,
+    UNDO_BYTES_MAX, VIEWERS_REMEMBERED,
 };
 use crate::region::Region;
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -15,12 +15,13 @@ use std::sync::atomic::{Ordering, compiler_fence};
 /// Bytes of the header: one page.
 pub const HEADER_BYTES: usize = 4096;
 
-/// Lengths of the six pieces, in their order in the memfd.
-pub fn layout(journal_bytes: usize) -> [usize; 6] {
+/// Lengths of the seven pieces, in their order in the memfd.
+pub fn layout(journal_bytes: usize) -> [usize; 7] {
     [
         HEADER_BYTES,
         INPUT_BYTES_MAX,
         journal_bytes,
+        UNDO_BYTES_MAX,
         SLOT_BYTES_MAX,
         SLOT_BYTES_MAX,
         HISTORY_BYTES_MAX,
@@ -40,6 +41,8 @@ pub struct Memory {
     pub input: Box<dyn Region>,
     /// For `Journal`.
     pub journal: Box<dyn Region>,
+    /// For `Undo`.
+    pub undo: Box<dyn Region>,
     /// For `Slots`.
     pub slots: [Box<dyn Region>; 2],
     /// For the terminal's history.
@@ -47,11 +50,11 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// From the pieces of `layout`, in order; `None` when they are not six.
+    /// From the pieces of `layout`, in order; `None` when they are not seven.
     pub fn from_pieces(pieces: Vec<Box<dyn Region>>) -> Option<Memory> {
-        let [header, input, journal, slot_0, slot_1, history] =
-            <[Box<dyn Region>; 6]>::try_from(pieces).ok()?;
-        Some(Memory { header, input, journal, slots: [slot_0, slot_1], history })
+        let [header, input, journal, undo, slot_0, slot_1, history] =
+            <[Box<dyn Region>; 7]>::try_from(pieces).ok()?;
+        Some(Memory { header, input, journal, undo, slots: [slot_0, slot_1], history })
     }
 
     /// Vectors of its own, for tests: `history_bytes` and `slot_bytes` as small as they like.
@@ -60,6 +63,7 @@ impl Memory {
             header: Box::new(vec![0; HEADER_BYTES]),
             input: Box::new(vec![0; INPUT_BYTES_MAX]),
             journal: Box::new(vec![0; journal_bytes]),
+            undo: Box::new(vec![0; UNDO_BYTES_MAX]),
             slots: [Box::new(vec![0; slot_bytes]), Box::new(vec![0; slot_bytes])],
             history: Box::new(vec![0; history_bytes]),
         }
@@ -113,6 +117,8 @@ const WORD_COMMIT: usize = 8;
 const WORD_COMMITS: usize = 9;
 const COMMIT_WORDS: usize = 4;
 const WORD_LEADER: usize = 17;
+const WORD_UNDO: usize = 18;
+const WORD_CUT_OFF: usize = 20;
 const WORD_VIEWERS: usize = 32;
 const VIEWER_WORDS: usize = 3;
 const WORD_DRIVERS: usize = WORD_VIEWERS + VIEWERS_REMEMBERED * VIEWER_WORDS;
@@ -183,11 +189,34 @@ impl Header {
         (slot < 2).then(|| (slot, self.word(WORD_SLOT_LEN + slot) as usize))
     }
 
+    /// What the gate is to know where the newest checkpoint reads on.
+    pub fn cut_off(&self) -> Option<u64> {
+        let (slot, _) = self.checkpoint()?;
+        self.word(WORD_CUT_OFF + slot).checked_sub(1)
+    }
+
+    /// Says so of the checkpoint that is about to be published in the other slot.
+    pub fn set_next_cut_off(&mut self, cut_off: Option<u64>) {
+        let slot = self.checkpoint().map_or(0, |(slot, _)| slot ^ 1);
+        self.set(WORD_CUT_OFF + slot, cut_off.map_or(0, |at| at + 1));
+    }
+
     /// Publishes the checkpoint of `len` bytes that is whole in `slot`.
     pub fn set_checkpoint(&mut self, slot: usize, len: usize) {
         self.set(WORD_SLOT_LEN + slot, len as u64);
         publish();
         self.set(WORD_SLOT, slot as u64);
+    }
+
+    /// Bytes of the undo log.
+    pub fn undo(&self) -> usize {
+        self.word(WORD_UNDO) as usize
+    }
+
+    /// Says so.
+    pub fn set_undo(&mut self, len: usize) {
+        self.set(WORD_UNDO, len as u64);
+        publish();
     }
 
     /// Writes in doubt so far: nonzero only where the kernel's accounting is missing.

@@ -12,8 +12,9 @@ pub mod paint;
 pub mod preview;
 pub mod reports;
 pub mod slots;
+pub mod undo;
 
-use crate::limits::{REPLIES_MAX, SPAN_EVENTS_MAX};
+use crate::limits::{PTY_READ_BYTES, REPLIES_MAX, SPAN_EVENTS_MAX};
 use crate::planted::{Bug, has, swallow};
 use crate::term::{self, History, Terminal, Token, Watch};
 use crate::units::{Offset, Size};
@@ -23,6 +24,7 @@ use journal::Journal;
 use memory::{Front, Header, Memory};
 use slots::Slots;
 use std::ops::Range;
+use undo::Undo;
 
 /// A face's machine.
 pub struct Face {
@@ -30,6 +32,7 @@ pub struct Face {
     /// What is to be typed.
     input: Input,
     journal: Journal,
+    undo: Undo,
     slots: Slots,
     /// `None` in quarantine: its bytes have killed the daemon twice, so nobody parses them.
     terminal: Option<Terminal>,
@@ -111,15 +114,15 @@ impl Face {
         let header = Header::new(memory.header);
         let input = Input::new(memory.input, &header);
         let journal = Journal::new(memory.journal, 0);
-        let slots = Slots::new(memory.slots);
-        Face::assemble(header, input, journal, slots, terminal, size)
+        let (undo, slots) = (Undo::new(memory.undo), Slots::new(memory.slots));
+        Face::assemble(header, input, journal, (undo, slots), terminal, size)
     }
 
     fn assemble(
         header: Header,
         input: Input,
         journal: Journal,
-        slots: Slots,
+        (undo, slots): (Undo, Slots),
         terminal: Option<Terminal>,
         size: Size,
     ) -> Face {
@@ -127,6 +130,7 @@ impl Face {
             header,
             input,
             journal,
+            undo,
             slots,
             terminal,
             size,
@@ -157,7 +161,7 @@ impl Face {
             header.add_doubt();
         }
         header.settle();
-        let slots = Slots::new(memory.slots);
+        let (undo, slots) = (Undo::new(memory.undo), Slots::new(memory.slots));
         let (mut meta, mut terminal) = (None, None);
         if let Some((kept, checkpoint)) = slots.read(&header) {
             meta = Some(kept.to_vec());
@@ -184,7 +188,7 @@ impl Face {
         let size = terminal.as_ref().map_or(size, Terminal::size);
         let journal = Journal::new(memory.journal, header.head());
         let input = Input::new(memory.input, &header);
-        let mut face = Face::assemble(header, input, journal, slots, terminal, size);
+        let mut face = Face::assemble(header, input, journal, (undo, slots), terminal, size);
         face.replay();
         (face, meta)
     }
@@ -199,7 +203,15 @@ impl Face {
             self.terminal = None;
             return;
         }
-        self.parse(from);
+        self.findings.gate = Gate::resume(self.header.cut_off());
+        self.undo.restore(&mut self.header, &mut self.journal, from);
+        // In pieces as long as a read: what one may find is bounded, and questions answered long ago are found again.
+        let (mut from, head) = (from, self.journal.head().0);
+        while from < head {
+            let to = head.min(from + PTY_READ_BYTES as u64);
+            self.parse(from..to);
+            from = to;
+        }
         self.findings.announced.clear();
     }
 
@@ -240,12 +252,12 @@ impl Face {
         let from = self.journal.head().0;
         self.journal.commit(n);
         self.header.set_head(self.journal.head().0);
-        self.parse(from);
+        self.parse(from..self.journal.head().0);
     }
 
-    fn parse(&mut self, from: u64) {
+    fn parse(&mut self, span: Range<u64>) {
         let Some(terminal) = &mut self.terminal else { return };
-        let (first, second) = self.journal.read(from..self.journal.head().0);
+        let (first, second) = self.journal.read(span);
         swallow(first);
         swallow(second);
         terminal.feed(first, &mut self.findings);
@@ -253,7 +265,9 @@ impl Face {
         for (at, reply) in self.findings.replies.drain(..) {
             self.input.accept_reply(&mut self.header, &reply, at);
         }
-        // Only now: a query blanked before its answer was accepted would be lost by a kill between.
+        if !self.findings.silences.is_empty() {
+            self.undo.note(&mut self.header, &self.findings.silences, &self.journal);
+        }
         for silence in self.findings.silences.drain(..) {
             self.journal.rewrite(silence.span.clone(), |run| silence.blank(run));
             if let Some((at, _)) = silence.mark {
@@ -264,9 +278,10 @@ impl Face {
 
     /// Whether so much was parsed since the last checkpoint that another is due.
     pub fn checkpoint_due(&self) -> bool {
+        let parsed = self.journal.head().0 - self.checkpoint_at;
         self.terminal.is_some()
-            && self.journal.head().0 - self.checkpoint_at
-                >= self.journal.capacity() / CHECKPOINTS_PER_JOURNAL
+            && (parsed >= self.journal.capacity() / CHECKPOINTS_PER_JOURNAL
+                || self.undo.is_full(&self.header))
     }
 
     /// Takes a checkpoint. When it does not fit, the face goes on without: a crash would cost it its screen.
@@ -280,7 +295,12 @@ impl Face {
             // In quarantine only what the owner wants back changes.
             scratch.extend_from_slice(last);
         }
-        self.slots.write(&mut self.header, meta, scratch)
+        self.header.set_next_cut_off(self.findings.gate.cut_off());
+        let taken = self.slots.write(&mut self.header, meta, scratch);
+        if taken && self.terminal.is_some() {
+            self.undo.forget(&mut self.header);
+        }
+        taken
     }
 
     /// What was announced since the last call.

@@ -2,7 +2,7 @@
 //!
 //! passwd(5) is read, no name service is asked, so that an empty image works.
 
-use super::start::StartError;
+use super::error::StartError;
 use crate::config::Mapped;
 use crate::sys::process;
 use crate::sys::spawn::Identity;
@@ -98,6 +98,7 @@ mod tests {
             cwd: "/root".into(),
             size: Size::DEFAULT,
             memory_bytes: 0,
+            modes: Vec::new(),
             keep_orphans: false,
             user: user.map(str::to_owned),
             meta: vec![],

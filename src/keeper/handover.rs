@@ -6,6 +6,7 @@
 
 use super::accounts::Accounts;
 use super::ending::Ending;
+use super::error::StartError;
 use super::face::{Face, Life};
 use super::groups::{Group, Groups};
 use super::ids::Ids;
@@ -13,7 +14,7 @@ use super::link::Link;
 use super::oom::OomCount;
 use super::role::{KeptRole, Role, milliseconds};
 use super::server::{Daemon, Estate, Frontend, Server};
-use super::start::{Held, StartError, take_signals};
+use super::start::{Held, take_signals};
 use super::table::{self, KeptDaemon, KeptFace, KeptFrontend, KeptLeaver, KeptLife, KeptUpgrade};
 use super::table::{Table, TableError};
 use super::upgrade::{Leaver, Stage, Upgrade};
@@ -67,7 +68,7 @@ impl Server {
             return Err(SysError::on("upgrade", "the keeper")(io::Error::other("to what?")));
         };
         let program = format!("/proc/self/fd/{}", upgrade.program);
-        let old = process::open_program(super::roles::PROGRAM.as_ref())?;
+        let old = process::open_program(super::role::PROGRAM.as_ref())?;
         let memory = table::write(&table, &self.certificate_bytes())?;
         let numbers = format!("{}:{}", memory.as_raw_fd(), old.as_raw_fd());
         let mut kept = table.descriptors();

@@ -4,6 +4,8 @@ use crate::planted::is_quick;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
+/// This very program, also when its file was replaced.
+pub(super) const PROGRAM: &str = "/proc/self/exe";
 /// A process that lived this long had no trouble starting: the back-off begins anew.
 const STABLE: Duration = Duration::from_secs(30);
 /// The second restart in a row waits this long, each further one twice as long.

@@ -4,19 +4,17 @@
 //! account is read from the zombie and told to its successor, which gets every face as it stands.
 
 use super::link::Link;
+use super::role::PROGRAM;
 use super::server::{Frontend, Server};
-use super::start::is_json;
 use super::upgrade::{Stage, Upgrade};
 use crate::sys::ledger::{AccountFile, Ledger};
+use crate::sys::log::Style;
 use crate::sys::process::Ended;
 use crate::sys::{SysError, signals, socket, spawn};
 use crate::wire::keeper::{Crash, FromKeeper, FrontendStart, Start};
 use std::io;
 use std::rc::Rc;
 use std::time::Instant;
-
-/// This very program, also when its file was replaced.
-pub(super) const PROGRAM: &str = "/proc/self/exe";
 
 impl Server {
     /// Starts what is due.
@@ -132,7 +130,7 @@ impl Server {
             ssh: self.config.ssh_settings.clone(),
             flags: self.config.origin.flags.clone(),
             files: self.config.origin.files.clone(),
-            log_json: is_json(self.config.log_style),
+            log_json: self.config.log_style == Style::Json,
             page_faces: self.config.page_faces,
             idle_timeout_ms: self.config.settings.idle_timeout_ms,
             first: frontend.role.starts == 0,

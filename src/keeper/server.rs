@@ -292,7 +292,7 @@ impl Server {
         let memory_bytes = usize::try_from(spawn.memory_bytes).unwrap_or(usize::MAX);
         let memory = memory::create_memfd(&format!("facemux-face-{}", spawn.id), memory_bytes)?;
         let size = WindowSize { rows: spawn.size.rows(), cols: spawn.size.cols(), pixels: (0, 0) };
-        let pty = pty::open(size)?;
+        let pty = pty::open(size, &spawn.modes)?;
         // The kernel gives the lowest free number: what is above the last one is free.
         let spare = KEEPER_DESCRIPTORS_FREE.min(self.descriptors.hard / 2);
         if pty.slave.as_raw_fd() as u64 + spare >= self.descriptors.hard {

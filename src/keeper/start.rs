@@ -3,18 +3,18 @@
 //! Everything that can be refused is refused here, with a sentence, before anything was changed.
 
 use super::accounts::Accounts;
+use super::error::StartError;
 use super::groups::Groups;
 use super::ids::Ids;
-use super::role::Role;
-use super::roles::PROGRAM;
+use super::role::{PROGRAM, Role};
 use super::server::{Estate, Frontend, Server};
-use crate::config::{Config, PlaceError, Places};
+use crate::config::{Config, Places};
 use crate::limits::{DAEMON_MEMORY_BYTES, IDS_RESERVED};
 use crate::sys::lock::{Lock, LockError};
-use crate::sys::log::{Sink, Style};
+use crate::sys::log::Sink;
 use crate::sys::sandbox::Support;
 use crate::sys::signals::{self, Signals};
-use crate::sys::socket::{self, ListenError};
+use crate::sys::socket;
 use crate::sys::{SysError, lock, memory, process};
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -26,44 +26,6 @@ use std::time::Instant;
 
 /// Bytes after which a background server's log is set aside at its next start.
 const LOG_BYTES_MAX: u64 = 1 << 20;
-
-/// Why the server did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A directory is not fit.
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// A server is there already.
-    #[error(
-        "a server (pid {pid}) already runs on {place}; `facemux doctor --dir ...` tells about it"
-    )]
-    Running {
-        /// Its keeper.
-        pid: u32,
-        /// On which directory.
-        place: String,
-    },
-    /// The socket cannot be had.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// Something of the system is not there.
-    #[error("{path} is missing: {why}")]
-    Missing {
-        /// What.
-        path: &'static str,
-        /// What it is for and how it comes to be there.
-        why: &'static str,
-    },
-    /// Faces cannot run as the accounts asked for.
-    #[error("--user-map: {why}")]
-    UserMap {
-        /// What stands in the way and what would be right.
-        why: String,
-    },
-    /// The system refused.
-    #[error(transparent)]
-    Sys(#[from] SysError),
-}
 
 /// What must not be dropped while the server runs.
 #[derive(Debug)]
@@ -212,9 +174,4 @@ fn open_frontend(
             None
         }
     }
-}
-
-/// The style of log lines, for the roles that are told by the keeper.
-pub fn is_json(style: Style) -> bool {
-    style == Style::Json
 }

@@ -53,7 +53,7 @@ impl Mux {
         living.unseen = false;
         living.last_active = now.mono;
         if let Some(c) = self.clients.get_mut(&client) {
-            c.viewer = Some(viewer);
+            c.viewer = Some(Box::new(viewer));
         }
         let was_awaited = self.welcome(now, id, client);
         self.viewer_came(now, id, client);

@@ -134,6 +134,8 @@ impl Mux {
         }
         let was_last = living.awaited.welcome(viewer.token) && !living.awaited.anybody(now.mono);
         count(viewer, living);
+        // Whoever held it back is here: the next to do so is to be timed anew.
+        living.held &= !was_last;
         was_last
     }
 }

@@ -10,7 +10,7 @@ use super::viewer::valid_name;
 use super::{Answer, ClientId, Ended, Mux, Now, Parked};
 use crate::face::Face;
 use crate::face::memory::{Memory, total_bytes};
-use crate::limits::{IDS_RESERVED, NAME_BYTES_MAX};
+use crate::limits::{IDS_RESERVED, NAME_BYTES_MAX, TERMINAL_MODES_MAX};
 use crate::planted::{Bug, has};
 use crate::units::FaceId;
 use crate::wire::keeper::{Spawn, ToKeeper};
@@ -68,6 +68,9 @@ impl Mux {
         }
         if new.argv.iter().chain([&new.cwd]).any(|word| word.contains('\0')) {
             return Err(Refusal::Invalid("a command may not contain NUL bytes".into()));
+        }
+        if new.modes.len() > TERMINAL_MODES_MAX {
+            return Err(Refusal::Invalid(format!("more than {TERMINAL_MODES_MAX} terminal modes")));
         }
         let Some(parent) = &new.side_of else { return Ok(None) };
         let parent = self.living(client, parent)?;
@@ -174,6 +177,7 @@ impl Mux {
             env: environment(&new.env, &self.around, id, &meta),
             cwd: if new.cwd.is_empty() { "/".into() } else { new.cwd },
             size: new.size,
+            modes: new.modes,
             memory_bytes: total_bytes(self.settings.journal_bytes as usize) as u64,
             keep_orphans: new.keep_orphans,
             user: meta.user.clone(),
@@ -223,7 +227,7 @@ impl Mux {
 
     pub(super) fn park(&mut self, client: ClientId, parked: Parked) {
         if let Some(c) = self.clients.get_mut(&client) {
-            c.parked = Some(parked);
+            c.parked = Some(Box::new(parked));
         }
     }
 

@@ -4,8 +4,9 @@
 //! most so many times a second; the cursor's rows are kept in view.
 
 use super::living::Living;
-use super::timer::{Timer, Timers};
-use super::viewer::{Pending, Viewer};
+use super::restores::Pending;
+use super::timer::Timers;
+use super::viewer::Viewer;
 use super::{ClientId, Now};
 use crate::face::paint;
 use crate::term::{Line, Terminal};
@@ -42,7 +43,8 @@ pub(super) fn prepare(
         return None;
     }
     if now.mono < crop.next {
-        timers.set(crop.next, Timer::Deliver(client));
+        let next = crop.next;
+        viewer.arm(next, client, timers);
         return None;
     }
     crop.next = now.mono + PICTURE_EVERY;

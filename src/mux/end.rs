@@ -139,7 +139,7 @@ impl Mux {
     fn tell_killers(&mut self, id: FaceId, end: &EndReport) {
         let mut answers = Vec::new();
         for (client, c) in &mut self.clients {
-            let Some(Parked::Kill { left, done }) = &mut c.parked else { continue };
+            let Some(Parked::Kill { left, done }) = c.parked.as_deref_mut() else { continue };
             if let Some(at) = left.iter().position(|l| *l == id) {
                 left.remove(at);
                 done.push((id, end.clone()));

@@ -94,18 +94,22 @@ impl Mux {
         Reply::Faces(faces)
     }
 
-    pub(super) fn info(&self, now: Now, client: ClientId, target: &str) -> Result<Reply, Refusal> {
-        match self.living(client, target) {
+    /// What is known of a face; of one that has ended also its last screen, as bytes before the answer.
+    pub(super) fn info(&mut self, now: Now, client: ClientId, target: &str) -> Answer {
+        let refusal = match self.living(client, target) {
             Ok(id) => match self.faces.get(&id) {
-                Some(living) => Ok(Reply::Face(Box::new(of(id, living, now)))),
-                None => Err(Refusal::NoSuchFace(id.to_string())),
+                Some(living) => return Ok(Some(Reply::Face(Box::new(of(id, living, now))))),
+                None => Refusal::NoSuchFace(id.to_string()),
             },
-            Err(Refusal::Gone { id, end }) => match self.ended(client, target) {
-                Some(ended) => Ok(Reply::Face(Box::new(ended.info.clone()))),
-                None => Err(Refusal::Gone { id, end }),
-            },
-            Err(refusal) => Err(refusal),
+            Err(refusal) => refusal,
+        };
+        let gone = matches!(refusal, Refusal::Gone { .. });
+        let ended = self.ended(client, target).filter(|_| gone).ok_or(refusal)?;
+        let (info, screen) = (Box::new(ended.info.clone()), ended.screen.clone().into_bytes());
+        if !screen.is_empty() {
+            self.send(client, Message::Bytes(screen));
         }
+        Ok(Some(Reply::Face(info)))
     }
 
     pub(super) fn activity(
@@ -149,10 +153,9 @@ impl Mux {
         now: Now,
     ) {
         let Some(living) = self.faces.get(&id) else { return };
-        let watching = |(client, c): (&ClientId, &super::Client)| {
-            (c.watching && self.may_see(*client, id, living)).then_some(*client)
-        };
-        let clients: Vec<ClientId> = self.clients.iter().filter_map(watching).collect();
+        let watching = self.clients.iter().filter(|(_, c)| c.watching).map(|(client, _)| *client);
+        let clients: Vec<ClientId> =
+            watching.filter(|client| self.may_see(*client, id, living)).collect();
         if clients.is_empty() {
             return;
         }

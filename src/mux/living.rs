@@ -4,10 +4,8 @@ use super::ClientId;
 use super::awaited::Awaited;
 use super::meta::Meta;
 use crate::face::Face;
-use crate::units::Offset;
 use crate::wire::keeper::Exit;
 use crate::wire::{EndReport, ViewerNote};
-use std::sync::Weak;
 use std::time::Duration;
 
 /// A face with its child, its viewers, and how far its ending has come.
@@ -31,8 +29,7 @@ pub(super) struct Living {
     pub held: bool,
     /// An output event is due.
     pub output_due: bool,
-    /// The last restore made, and for what, as long as somebody is still being sent it.
-    pub restore: Option<(Offset, u32, Weak<[u8]>)>,
+    pub restore: Option<super::restores::Made>,
     /// Its first process is gone.
     pub exit: Option<(Exit, Vec<(u32, String)>)>,
     /// The PTY has given its last byte.

@@ -18,6 +18,7 @@ mod living;
 mod meta;
 mod output;
 mod recover;
+mod restores;
 mod settle;
 mod size;
 mod timer;
@@ -29,7 +30,7 @@ pub use environment::Surroundings;
 pub use meta::{Ending, Meta};
 pub use output::Chunk;
 pub use recover::Recovered;
-pub use typing::Typist;
+pub use typing::{KeptKeys, Typist};
 
 use crate::units::FaceId;
 use crate::wire::keeper::{Settings, ToKeeper};
@@ -71,7 +72,7 @@ pub struct Mux {
     ended: BTreeMap<FaceId, Ended>,
     /// Faces whose memory could not be taken over, until the keeper has ended them; and why.
     lost: BTreeMap<FaceId, (meta::Meta, String)>,
-    clients: BTreeMap<ClientId, Client>,
+    clients: BTreeMap<ClientId, Box<Client>>,
     effects: VecDeque<Effect>,
     timers: Timers,
     next_id: u64,
@@ -95,8 +96,8 @@ struct Ended {
 struct Client {
     actor: Actor,
     watching: bool,
-    viewer: Option<Viewer>,
-    parked: Option<Parked>,
+    viewer: Option<Box<Viewer>>,
+    parked: Option<Box<Parked>>,
 }
 
 /// A request that cannot be answered yet; those after it wait.
@@ -145,7 +146,7 @@ impl Mux {
     /// A client connected.
     pub fn handle_connect(&mut self, client: ClientId) {
         let fresh = Client { actor: Actor::OWNER, watching: false, viewer: None, parked: None };
-        self.clients.insert(client, fresh);
+        self.clients.insert(client, Box::new(fresh));
     }
 
     /// A client's connection is gone.
@@ -176,7 +177,7 @@ impl Mux {
             Request::Speak(actor) => self.speak(client, actor),
             Request::New(new) => self.request_new(now, client, new, kernel),
             Request::List { all } => Ok(Some(self.list(now, client, all))),
-            Request::Info { face } => self.info(now, client, &face).map(Some),
+            Request::Info { face } => self.info(now, client, &face),
             Request::Kill { faces, signal, by } => self.kill(now, client, &faces, signal, &by),
             Request::Detach { face } => self.detach_all(now, client, &face),
             Request::Type { face, typed } => self.type_into(now, client, &face, typed, kernel),
@@ -261,11 +262,11 @@ impl Mux {
     }
 
     fn viewer(&self, client: ClientId) -> Option<&Viewer> {
-        self.clients.get(&client)?.viewer.as_ref()
+        self.clients.get(&client)?.viewer.as_deref()
     }
 
     fn viewer_mut(&mut self, client: ClientId) -> Option<&mut Viewer> {
-        self.clients.get_mut(&client)?.viewer.as_mut()
+        self.clients.get_mut(&client)?.viewer.as_deref_mut()
     }
 }
 

@@ -1,15 +1,12 @@
 //! Output on its way: from the PTY into the journal, from the journal to viewers; who is held back for whom.
 
 use super::awaited::{count, discount};
-use super::living::Living;
-use super::settle::{ALTERNATE, CLEAR, UNDO};
+use super::restores::{LAPPED_EVERY, renew};
 use super::timer::Timer;
-use super::viewer::{Pending, Viewer};
 use super::{ClientId, Effect, Mux, Now};
 use crate::planted::{Bug, has};
 use crate::units::{FaceId, Offset};
 use crate::wire::ViewerNote;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What a viewer gets next.
@@ -74,7 +71,9 @@ impl Mux {
         let (mut limit, mut wake) = expected.unwrap_or((Offset(u64::MAX), Duration::MAX));
         for viewer in living.viewers.iter().filter_map(|client| self.viewer(*client)) {
             let due = viewer.awaited();
-            if viewer.drive && viewer.crop.is_none() && due > now.mono {
+            // One that was lapped waits for a restore: nothing is kept for it.
+            let lapped = viewer.restore.is_none() && viewer.at < living.face.journal().tail();
+            if viewer.drive && viewer.crop.is_none() && !lapped && due > now.mono {
                 limit = limit.min(viewer.at.plus(capacity as usize));
                 wake = wake.min(due);
             }
@@ -110,7 +109,10 @@ impl Mux {
             self.effects.push_back(Effect::Write { face: id });
         }
         for client in &living.viewers {
-            self.effects.push_back(Effect::Deliver { client: *client });
+            let viewer = self.clients.get(client).and_then(|c| c.viewer.as_ref());
+            if !viewer.is_some_and(|viewer| viewer.waits(now.mono)) {
+                self.effects.push_back(Effect::Deliver { client: *client });
+            }
         }
         let announced = living.face.take_announced();
         self.tell_announced(now, id, announced);
@@ -136,6 +138,7 @@ impl Mux {
     /// What a viewer gets next, at most `most` bytes; `None` when it has everything it may have now. What was sent
     /// of it is told by `handle_sent`.
     pub fn chunk(&mut self, now: Now, client: ClientId, most: usize) -> Option<Chunk<'_>> {
+        self.viewer_mut(client)?.blocked = false;
         self.prepare(now, client)?;
         let viewer = self.clients.get(&client)?.viewer.as_ref()?;
         if let Some(pending) = &viewer.restore {
@@ -181,19 +184,21 @@ impl Mux {
             }
             viewer.laps += 1;
             viewer.steady = now.mono;
-            viewer.stale = Some(now.mono);
+            viewer.stale = Some(now.mono.max(viewer.renewed + LAPPED_EVERY));
             let laps = viewer.laps;
             self.note(client, ViewerNote::Lapped { laps });
             return self.prepare(now, client);
         }
         match viewer.stale {
             Some(due) if due > now.mono => {
-                self.timers.set(due, Timer::Deliver(client));
+                viewer.arm(due, client, &mut self.timers);
                 return None;
             }
             Some(_) => {
                 viewer.stale = None;
-                renew(viewer, living);
+                let face = viewer.face;
+                renew(viewer, living, now);
+                self.bound_restores(now, face);
                 return Some(());
             }
             None => {}
@@ -217,6 +222,7 @@ impl Mux {
             return;
         };
         viewer.progress = now.mono;
+        viewer.blocked = false;
         match &mut viewer.restore {
             Some(pending) => {
                 pending.sent += n;
@@ -224,8 +230,10 @@ impl Mux {
                     viewer.at = pending.offset;
                     viewer.shown = viewer.shown.max(pending.offset);
                     viewer.restore = None;
+                    viewer.given_up = false;
                 }
             }
+            None if viewer.given_up => {}
             None => viewer.at = viewer.at.plus(slipped(n)),
         }
         if let Some(living) = self.faces.get_mut(&viewer.face) {
@@ -237,7 +245,8 @@ impl Mux {
     }
 
     /// The rest of a frame whose head was sent already: `left` bytes from where the viewer is. Empty when the
-    /// journal has moved on: the frame is then filled up with NULs, which terminals ignore.
+    /// journal has moved on, or the restore was given up: the frame is then filled up with NULs, which terminals
+    /// ignore.
     pub fn rest_of_frame(&self, client: ClientId, left: usize) -> (&[u8], &[u8]) {
         let Some(viewer) = self.viewer(client) else { return (&[], &[]) };
         if let Some(pending) = &viewer.restore {
@@ -245,7 +254,7 @@ impl Mux {
             return (&pending.bytes[pending.sent..end], &[]);
         }
         match self.faces.get(&viewer.face) {
-            Some(living) if viewer.at >= living.face.journal().tail() => {
+            Some(living) if !viewer.given_up && viewer.at >= living.face.journal().tail() => {
                 living.face.journal().read(viewer.at.0..viewer.at.0 + left as u64)
             }
             _ => (&[], &[]),
@@ -260,46 +269,4 @@ fn slipped(n: usize) -> usize {
         1.. if has(Bug::LostByte) => n + 1,
         _ => n,
     }
-}
-
-/// Makes a viewer's next restore, shared with others at the same offset.
-fn renew(viewer: &mut Viewer, living: &mut Living) {
-    let cropped =
-        !viewer.follows && viewer.size != living.face.size() && living.face.terminal().is_some();
-    viewer.crop = cropped.then(Default::default);
-    let mut bytes = Vec::new();
-    let again = viewer.painted && !viewer.follows;
-    if again || cropped {
-        bytes.extend_from_slice(UNDO);
-    }
-    if viewer.alternate {
-        bytes.extend_from_slice(ALTERNATE);
-    } else if again || cropped {
-        bytes.extend_from_slice(CLEAR);
-    }
-    let history = if viewer.painted && !viewer.follows || cropped { 0 } else { viewer.history };
-    viewer.painted = true;
-    let Some(terminal) = living.face.terminal() else {
-        let from = living.face.journal().tail();
-        viewer.restore = Some(Pending { bytes: bytes.into(), sent: 0, offset: from });
-        return;
-    };
-    let offset = living.face.complete();
-    if cropped {
-        viewer.restore = Some(Pending { bytes: bytes.into(), sent: 0, offset });
-        return;
-    }
-    let known = living.restore.as_ref().filter(|(at, lines, _)| *at == offset && *lines == history);
-    let shared = known.and_then(|(_, _, shared)| shared.upgrade()).unwrap_or_else(|| {
-        let shared: Arc<[u8]> = terminal.restore(history as usize).into();
-        living.restore = Some((offset, history, Arc::downgrade(&shared)));
-        shared
-    });
-    let bytes = if bytes.is_empty() {
-        shared
-    } else {
-        bytes.extend_from_slice(&shared);
-        bytes.into()
-    };
-    viewer.restore = Some(Pending { bytes, sent: 0, offset });
 }

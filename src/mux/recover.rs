@@ -68,7 +68,6 @@ impl Mux {
         self.next_id = self.next_id.max(id.0 + 1);
         self.faces.insert(id, Living::new(face, meta, kept.pid, now));
         self.arm_idle(id);
-        self.await_drivers(now, id);
         // The last daemon may have been killed between deciding a size and telling the PTY.
         if let Some(size) = self.faces.get(&id).map(|l| l.face.size()) {
             self.effects.push_back(super::Effect::SetSize { face: id, size, cell: (0, 0) });
@@ -99,9 +98,11 @@ impl Mux {
         }
     }
 
-    /// Everything was taken over. A server that `new` started ends when there is nothing for it to do, also when its
-    /// last daemon knew since when.
+    /// Everything was taken over: from here on clients are let in, and drivers are waited for. A server that `new`
+    /// started ends when there is nothing for it to do, also when its last daemon knew since when.
     pub fn handle_recovered(&mut self, now: Now) {
+        let ids: Vec<FaceId> = self.faces.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.await_drivers(now, id));
         self.arm_linger(now);
     }
 

@@ -1,6 +1,8 @@
 //! Input on its way: from a viewer, a handed terminal or `send` into the face's queue, and from there to the PTY.
 
+use super::viewer::Viewer;
 use super::{Answer, ClientId, Effect, Kernel, Mux, Now, Parked, timer::Timer};
+use crate::face::detach::DetachKeys;
 use crate::face::input::InputError;
 use crate::face::reports;
 use crate::limits::{FRAME_BYTES_MAX, TYPED_BYTES};
@@ -8,6 +10,8 @@ use crate::planted::{Bug, has};
 use crate::term::keys::{self, Key, KeyModes};
 use crate::units::FaceId;
 use crate::wire::{Refusal, Reply, Role, Typed, ViewerNote};
+
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Whose keys they are.
@@ -19,6 +23,18 @@ pub struct Typist {
     pub token: u64,
     /// Where its input stream stands.
     pub position: u64,
+}
+
+/// Keys read from a handed terminal by a daemon that died over them.
+pub struct KeptKeys<'a> {
+    /// Whose, and where they stand in its input.
+    pub typist: Typist,
+    /// The keys.
+    pub keys: &'a [u8],
+    /// Whether they may be typed into the face.
+    pub drive: bool,
+    /// Where the watch for the keys to detach stood before them.
+    pub detach: DetachKeys,
 }
 
 /// Between what was typed and the Enter that submits it: long enough for a program to have read the one before the
@@ -50,7 +66,8 @@ impl Mux {
         self.type_as(now, client, &bytes[known..], kernel);
         if looks {
             // Nothing of it was typed, but its keys to detach were looked for.
-            self.accepted(client, at + bytes.len() as u64);
+            let held = self.viewer(client).map_or(0, |v| v.held().len() as u64);
+            self.accepted(client, at + bytes.len() as u64 - held);
         }
     }
 
@@ -77,29 +94,51 @@ impl Mux {
     /// Who types on a handed terminal, to be named in the record of a read or write.
     pub fn typist(&self, client: ClientId) -> Option<Typist> {
         let viewer = self.viewer(client)?;
-        Some(Typist { face: viewer.face, token: viewer.token, position: viewer.accepted })
+        Some(Typist { face: viewer.face, token: viewer.token, position: viewer.heard() })
     }
 
-    /// Keys a daemon had read from a handed terminal when it died: accepted, unless it had done so.
+    /// Keys a daemon had read from a handed terminal when it died: accepted, unless it had done so. Gives what is
+    /// held of them, and whether they were the keys to detach.
     pub fn handle_kept_keys(
         &mut self,
         now: Now,
-        id: FaceId,
-        token: u64,
-        position: u64,
-        keys: &[u8],
+        kept: KeptKeys<'_>,
         kernel: &mut dyn Kernel,
-    ) {
-        let Some(living) = self.faces.get_mut(&id) else { return };
-        if living.face.accepted_of(token) > position || keys.is_empty() {
-            return;
+    ) -> (Vec<u8>, bool) {
+        let KeptKeys { typist: Typist { face, token, position }, keys, drive, mut detach } = kept;
+        let sifted = detach.sift(keys);
+        let held = detach.held().to_vec();
+        let Some(living) = self.faces.get_mut(&face).filter(|_| drive) else {
+            return (held, sifted.detach);
+        };
+        let upto = position + keys.len() as u64 - held.len() as u64;
+        if living.face.accepted_of(token) < upto {
+            living.last_active = now.mono;
+            let (typed, _) = reports::sift(&sifted.bytes, true);
+            let line_mode = living.face.input().line_mode_matters(&typed) && kernel.line_mode(face);
+            // Refused keys are lost as they would have been without the crash.
+            let _ = living.face.accept(&typed, token, upto, line_mode);
+            self.effects.push_back(Effect::Write { face });
         }
-        living.last_active = now.mono;
-        let (keys_typed, _) = reports::sift(keys, true);
-        let line_mode = living.face.input().line_mode_matters(&keys_typed) && kernel.line_mode(id);
-        // Refused keys are lost as they would have been without the crash.
-        let _ = living.face.accept(&keys_typed, token, position + keys.len() as u64, line_mode);
-        self.effects.push_back(Effect::Write { face: id });
+        (held, sifted.detach)
+    }
+
+    /// The first of the keys that detach, as far as a viewer has pressed it.
+    pub fn held_keys(&self, client: ClientId) -> &[u8] {
+        self.viewer(client).map_or(&[], Viewer::held)
+    }
+
+    /// Whether what a viewer types reaches its face, and the keys that detach it.
+    pub fn habits(&self, client: ClientId) -> (bool, Vec<u8>) {
+        let keys = |v: &Viewer| v.detach.as_ref().map_or(Vec::new(), |keys| keys.keys());
+        self.viewer(client).map_or((false, Vec::new()), |v| (v.drive, keys(v)))
+    }
+
+    /// A viewer is back that had pressed so much of it.
+    pub fn resume_keys(&mut self, client: ClientId, keys: &[u8], held: &[u8]) {
+        if let Some(viewer) = self.viewer_mut(client) {
+            viewer.detach = (!keys.is_empty()).then(|| Box::new(DetachKeys::resume(keys, held)));
+        }
     }
 
     fn type_as(&mut self, now: Now, client: ClientId, bytes: &[u8], kernel: &mut dyn Kernel) {
@@ -107,11 +146,12 @@ impl Mux {
             let Some(viewer) = self.viewer_mut(client) else { return };
             let (face, drive, piped) = (viewer.face, viewer.drive, viewer.piped);
             let end = viewer.heard() + piece.len() as u64;
-            let (typed, detach) = if viewer.detach.passes(piece) {
-                (piece.to_vec(), false)
-            } else {
-                let sifted = viewer.detach.sift(piece);
-                (sifted.bytes, sifted.detach)
+            let (typed, detach) = match viewer.detach.as_mut().filter(|keys| !keys.passes(piece)) {
+                None => (piece.to_vec(), false),
+                Some(keys) => {
+                    let sifted = keys.sift(piece);
+                    (sifted.bytes, sifted.detach)
+                }
             };
             let leads = self
                 .faces
@@ -123,7 +163,9 @@ impl Mux {
                     self.lead(now, face, client);
                 }
                 if let Some(viewer) = self.viewer_mut(client) {
-                    viewer.stash.push_back((end, typed));
+                    // A key held is accepted when it is known what it was: a client types it again after a crash.
+                    let held = viewer.held().len() as u64;
+                    viewer.stash.push_back((end - held, typed));
                 }
                 self.take(now, client, kernel);
             }
@@ -137,7 +179,10 @@ impl Mux {
     fn take(&mut self, now: Now, client: ClientId, kernel: &mut dyn Kernel) {
         while let Some(viewer) = self.viewer_mut(client) {
             let (face, token) = (viewer.face, viewer.token);
-            let Some((end, piece)) = viewer.stash.pop_front() else { return };
+            let Some((end, piece)) = viewer.stash.pop_front() else {
+                viewer.stash = VecDeque::new();
+                return;
+            };
             let Some(living) = self.faces.get_mut(&face) else { return };
             living.last_active = now.mono;
             let line_mode = living.face.input().line_mode_matters(&piece) && kernel.line_mode(face);
@@ -252,12 +297,12 @@ impl Mux {
     /// Goes on with what a client types, once the program has been given what came before.
     pub(super) fn type_on(&mut self, now: Now, client: ClientId, kernel: &mut dyn Kernel) {
         let Some(c) = self.clients.get_mut(&client) else { return };
-        let Some(Parked::Type { face, .. }) = &c.parked else { return };
+        let Some(Parked::Type { face, .. }) = c.parked.as_deref() else { return };
         let face = *face;
         if self.faces.get(&face).is_some_and(|l| l.face.input().waiting() > 0) {
             return self.timers.set(now.mono + SUBMIT_AFTER, Timer::Type(client));
         }
-        let Some(Parked::Type { rest, .. }) = c.parked.take() else { return };
+        let Some(Parked::Type { rest, .. }) = c.parked.take().map(|parked| *parked) else { return };
         match self.type_part(now, client, face, rest, kernel) {
             Ok(Some(reply)) => self.reply(client, reply),
             Ok(None) => {}

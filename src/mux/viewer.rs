@@ -1,24 +1,15 @@
 //! A viewer: a client that watches a face. It costs an offset, and while it is behind nothing more.
 
+use super::ClientId;
+use super::restores::Pending;
+use super::timer::{Timer, Timers};
 use crate::face::detach::DetachKeys;
 use crate::face::preview::sanitised;
 use crate::limits::{HOLD_EARNED, HOLD_MAX, HOLD_MIN, HOLD_WHOLE};
 use crate::units::{FaceId, Offset, Size};
 use crate::wire::{Attach, Holder};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
-
-/// A restore on its way to a viewer.
-#[derive(Clone)]
-pub(super) struct Pending {
-    /// Shared by all who were due one at the same offset.
-    pub bytes: Arc<[u8]>,
-    /// How much of it was sent.
-    pub sent: usize,
-    /// Output goes on from here.
-    pub offset: Offset,
-}
 
 /// One client's view of one face.
 pub(super) struct Viewer {
@@ -38,7 +29,8 @@ pub(super) struct Viewer {
     pub size: Size,
     pub pixels: (u16, u16),
     pub token: u64,
-    pub detach: DetachKeys,
+    /// The keys that detach it; `None` for a frontend's.
+    pub detach: Option<Box<DetachKeys>>,
     pub history: u32,
     /// The face it runs in itself.
     pub inside: Option<FaceId>,
@@ -48,6 +40,14 @@ pub(super) struct Viewer {
     pub shown: Offset,
     pub window: u32,
     pub restore: Option<Pending>,
+    /// When it is looked at again in any case.
+    pub armed: Duration,
+    /// When its last restore was made.
+    pub renewed: Duration,
+    /// Its connection takes nothing: it is looked at again once it does, whatever its face prints.
+    pub blocked: bool,
+    /// Its last restore was given up before all of it was sent: it begins anew.
+    pub given_up: bool,
     /// It is due a restore, not before this moment.
     pub stale: Option<Duration>,
     /// Its terminal has had a restore before: the next one must make it as fresh first.
@@ -64,7 +64,7 @@ pub(super) struct Viewer {
     /// Accepted as soon as there is room: pieces, and where each ends in the input stream; bounded by one frame.
     pub stash: VecDeque<(u64, Vec<u8>)>,
     /// What it last saw of a face whose size is not its own, row by row.
-    pub crop: Option<super::crop::Crop>,
+    pub crop: Option<Box<super::crop::Crop>>,
 }
 
 impl Viewer {
@@ -81,6 +81,7 @@ impl Viewer {
             Holder::Client | Holder::Nobody { .. } => (false, false),
             Holder::Daemon { alternate, .. } => (true, *alternate),
         };
+        let keys = !attach.detach_keys.is_empty();
         Viewer {
             face,
             drive,
@@ -92,13 +93,17 @@ impl Viewer {
             size: attach.size,
             pixels: attach.pixels,
             token: attach.token,
-            detach: DetachKeys::new(&attach.detach_keys),
+            detach: keys.then(|| Box::new(DetachKeys::new(&attach.detach_keys))),
             history: attach.history,
             inside: attach.inside.first().and_then(|id| id.parse().ok().map(FaceId)),
             at,
             shown: at,
             window: attach.window,
             restore: None,
+            armed: Duration::ZERO,
+            renewed: Duration::ZERO,
+            blocked: false,
+            given_up: false,
             stale: None,
             painted: false,
             progress: now,
@@ -109,6 +114,21 @@ impl Viewer {
             stash: VecDeque::new(),
             crop: None,
         }
+    }
+
+    /// Sees to it that it is looked at again at `due`; once, however often that is asked.
+    pub fn arm(&mut self, due: Duration, client: ClientId, timers: &mut Timers) {
+        if std::mem::replace(&mut self.armed, due) != due {
+            timers.set(due, Timer::Deliver(client));
+        }
+    }
+
+    /// Whether it gets nothing before its connection has room, or a moment that it is armed for, whatever its face
+    /// prints.
+    pub fn waits(&self, now: Duration) -> bool {
+        self.blocked
+            || self.restore.is_none()
+                && self.stale.is_some_and(|due| due > now && self.armed == due)
     }
 
     /// How far it may be sent output: its window beyond what it has shown.
@@ -130,9 +150,15 @@ impl Viewer {
         self.progress = now.saturating_sub(HOLD_MIN);
     }
 
-    /// Where its input stream stands: accepted, or waiting for room.
+    /// Where its input stream stands: accepted, waiting for room, or held until the next key says what the last was.
     pub fn heard(&self) -> u64 {
-        self.stash.back().map_or(self.accepted, |(end, _)| *end)
+        let taken = self.stash.back().map_or(self.accepted, |(end, _)| *end);
+        taken + self.held().len() as u64
+    }
+
+    /// The first of the keys that detach it, as far as it has pressed it.
+    pub fn held(&self) -> &[u8] {
+        self.detach.as_ref().map_or(&[], |keys| keys.held())
     }
 
     /// A cell's size in its pixels, 0 when unknown.
@@ -149,3 +175,6 @@ pub(super) fn valid_name(name: &str) -> bool {
         && !name.bytes().all(|b| b.is_ascii_digit())
         && sanitised(name) == name
 }
+
+// A crowd of viewers costs its face little: each is this, a connection, and a place in a few lists.
+const _: () = assert!(size_of::<Viewer>() <= 256);

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The places of `pass`, and how often each is chosen.
 const PLACES: [(&str, u64); 20] = [
-    ("face read returned", 5),
-    ("face write returned", 5),
-    ("terminal read returned", 2),
-    ("terminal write returned", 2),
+    ("face read returned", 12),
+    ("face write returned", 12),
+    ("terminal read returned", 5),
+    ("terminal write returned", 5),
     ("published", 6),
     ("recovering", 1),
     ("recovered", 1),
@@ -47,7 +47,8 @@ static ARMED: OnceLock<Armed> = OnceLock::new();
 static LEFT: AtomicU64 = AtomicU64::new(0);
 
 /// Arms this process. `words`, each apart by a blank: `quick`, `unaccounted`, `bug=NAME`, `poison=TEXT`,
-/// `fail=SEED` (die somewhere, chosen by the seed and `chance`). `die` ends the process as SIGKILL would.
+/// `fail=SEED` (die somewhere, chosen by the seed and `chance`), `die=PLACE` (there, at once, `-` for each blank of its
+/// name). `die` ends the process as SIGKILL would.
 pub fn arm(words: &str, chance: u64, die: fn(&str)) {
     let mut armed = Armed { quick: false, unaccounted: false, poison: None, place: "", die };
     for word in words.split_ascii_whitespace() {
@@ -62,6 +63,11 @@ pub fn arm(words: &str, chance: u64, die: fn(&str)) {
                 armed.place = random.place();
                 let most = 1 << random.below(PASSES_MAX.ilog2().into());
                 LEFT.store(1 + random.below(most), Ordering::Relaxed);
+            }
+            ("die", name) => {
+                let named = |place: &&str| place.replace(' ', "-") == name;
+                armed.place = PLACES.map(|(place, _)| place).into_iter().find(named).unwrap_or("");
+                LEFT.store(1, Ordering::Relaxed);
             }
             _ => {}
         }

@@ -153,8 +153,8 @@ impl Ledger {
         // SAFETY: `bytes` is valid for writes of its length through the call.
         let got = unsafe { libc::read(fd.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
         compiler_fence(Ordering::SeqCst);
-        pass(kind.returned());
         let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
+        pass(kind.returned());
         self.read += got as u64;
         Ok(got)
     }
@@ -176,8 +176,8 @@ impl Ledger {
         // SAFETY: `bytes` is valid for reads of its length through the call.
         let put = unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
         compiler_fence(Ordering::SeqCst);
-        pass(kind.returned());
         let put = usize::try_from(put).map_err(|_| io::Error::last_os_error())?;
+        pass(kind.returned());
         self.written += put as u64;
         Ok(put)
     }

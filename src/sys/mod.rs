@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod lock;
 pub mod log;
 pub mod memory;
+pub mod modes;
 pub mod poll;
 pub mod process;
 pub mod procfs;

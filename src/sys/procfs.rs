@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_program_waiting_for_its_terminal_is_told_from_one_that_sleeps() {
-        let pty = pty::open(WindowSize::default()).unwrap();
+        let pty = pty::open(WindowSize::default(), &[]).unwrap();
         let input = || Stdio::from(pty.slave.try_clone().unwrap());
         let mut reader = Command::new("cat").stdin(input()).stdout(input()).spawn().unwrap();
         let mut sleeper = Command::new("sleep").arg("1000").stdin(input()).spawn().unwrap();

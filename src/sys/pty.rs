@@ -2,6 +2,7 @@
 
 use super::error::{SysError, checked};
 use super::tty::{Termios, WindowSize, set_window_size};
+use crate::units::Mode;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -16,11 +17,12 @@ pub struct Pty {
     pub slave: OwnedFd,
 }
 
-/// Opens a pseudo-terminal of this size with the kernel's usual settings, and UTF-8 known to its line editing.
+/// Opens a pseudo-terminal of this size with the kernel's usual settings, and UTF-8 known to its line editing; then
+/// with `modes`.
 ///
 /// # Errors
 /// No /dev/ptmx or /dev/pts, or no more pseudo-terminals (/proc/sys/kernel/pty/max).
-pub fn open(size: WindowSize) -> Result<Pty, SysError> {
+pub fn open(size: WindowSize, modes: &[Mode]) -> Result<Pty, SysError> {
     let failed = |what: &'static str| SysError::on(what, "a PTY (/dev/ptmx)");
     let master: File = OpenOptions::new()
         .read(true)
@@ -33,6 +35,7 @@ pub fn open(size: WindowSize) -> Result<Pty, SysError> {
     let slave = open_slave(&master).map_err(failed("open the slave of"))?;
     let mut settings = Termios::of(&slave).map_err(failed("read the settings of"))?;
     settings.set_utf8(true);
+    modes.iter().for_each(|mode| settings.set_mode(*mode));
     settings.apply(&slave).map_err(failed("set up"))?;
     set_window_size(&slave, size).map_err(failed("size"))?;
     Ok(Pty { master: master.into(), slave })

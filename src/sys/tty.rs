@@ -51,6 +51,14 @@ pub fn set_window_size(fd: &impl AsFd, size: WindowSize) -> io::Result<()> {
 pub struct Termios(libc::termios);
 
 impl Termios {
+    pub(super) fn raw_ref(&self) -> &libc::termios {
+        &self.0
+    }
+
+    pub(super) fn raw_mut(&mut self) -> &mut libc::termios {
+        &mut self.0
+    }
+
     /// The settings of a terminal; on a master those of its slave.
     ///
     /// # Errors
@@ -242,7 +250,7 @@ mod tests {
     #[test]
     fn sizes_and_settings_are_seen_from_both_sides() {
         let size = WindowSize { rows: 30, cols: 100, pixels: (800, 480) };
-        let pty = pty::open(size).unwrap();
+        let pty = pty::open(size, &[]).unwrap();
         assert_eq!(window_size(&pty.slave).unwrap(), size);
         let larger = WindowSize { rows: 31, ..size };
         set_window_size(&pty.master, larger).unwrap();
@@ -259,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_terminal_opened_anew_does_not_lend_its_flags() {
-        let pty = pty::open(WindowSize::default()).unwrap();
+        let pty = pty::open(WindowSize::default(), &[]).unwrap();
         let anew = reopen(&pty.slave).unwrap();
         let flags = |fd: &OwnedFd| nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_GETFL).unwrap();
         assert!(flags(&anew) & libc::O_NONBLOCK != 0);

@@ -92,6 +92,9 @@ pub fn preamble() -> [u8; PREAMBLE_BYTES] {
     [b'F', b'M', b'U', b'X', low, high, 0, 0]
 }
 
+/// Bytes a reader keeps between two frames: a keystroke fits.
+const READER_BYTES_KEPT: usize = 32;
+
 /// Checks a peer's preamble; gives the version it speaks.
 ///
 /// # Errors
@@ -178,17 +181,22 @@ impl FrameReader {
     /// Adds what was read. Callers read at most `FRAME_BYTES_MAX` between calls of `next`.
     pub fn push(&mut self, bytes: &[u8]) {
         self.current = 0..0;
-        if self.start > 0 && self.start == self.bytes.len() {
-            self.bytes.clear();
-            self.start = 0;
-            if self.bytes.capacity() > 64 * 1024 {
-                self.bytes = Vec::new();
-            }
-        } else if self.start > 64 * 1024 {
+        if self.start > 64 * 1024 {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// What a burst needed is given back once it is over: a connection at rest costs next to nothing.
+    fn forget_given(&mut self) {
+        if self.start == self.bytes.len() {
+            self.start = 0;
+            self.bytes.clear();
+            if self.bytes.capacity() > READER_BYTES_KEPT {
+                self.bytes = Vec::new();
+            }
+        }
     }
 
     /// Bytes held and not yet given out.
@@ -212,6 +220,7 @@ impl FrameReader {
     /// As `next`.
     pub fn advance(&mut self) -> Result<bool, FrameError> {
         self.current = 0..0;
+        self.forget_given();
         if !self.greeted && !self.greet()? {
             return Ok(false);
         }

@@ -1,7 +1,7 @@
 //! What the keeper and the daemon say to each other over their own socket pair (SOCK_SEQPACKET, one message each,
 //! descriptors beside it). The daemon may die at any message; whatever the keeper was told before stands.
 
-use crate::units::{FaceId, Size};
+use crate::units::{FaceId, Mode, Size};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -237,6 +237,8 @@ pub struct Spawn {
     pub cwd: String,
     /// The size.
     pub size: Size,
+    /// Modes of its terminal that are not the kernel's usual ones.
+    pub modes: Vec<Mode>,
     /// Bytes of the face's memfd.
     pub memory_bytes: u64,
     /// Keep what outlives its first process.

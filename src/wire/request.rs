@@ -1,7 +1,7 @@
 //! What a client asks of the daemon.
 
 use super::face::{Actor, Kind, Target};
-use crate::units::{Offset, Size};
+use crate::units::{Mode, Offset, Size};
 use serde::{Deserialize, Serialize};
 
 /// One request; each gets one `Reply`, in order.
@@ -120,6 +120,9 @@ pub struct NewFace {
     pub side_of: Option<Target>,
     /// Its size.
     pub size: Size,
+    /// Modes of its terminal that are not the kernel's usual ones (RFC 4254 section 8); at most
+    /// `TERMINAL_MODES_MAX`.
+    pub modes: Vec<Mode>,
     /// Its directory.
     pub cwd: String,
     /// Its environment, complete but for what the server adds.

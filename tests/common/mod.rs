@@ -139,7 +139,15 @@ impl Server {
     }
 
     pub fn with(flags: &[&str]) -> Server {
-        Server::of(flags, |_| PathBuf::from(FACEMUX))
+        Server::planted(flags, "")
+    }
+
+    /// The same in a build where bugs can be planted; the words in the file `planted` say which.
+    pub fn planted(flags: &[&str], words: &str) -> Server {
+        Server::of(flags, |dir| {
+            std::fs::write(dir.join("planted"), words).unwrap();
+            PathBuf::from(FACEMUX)
+        })
     }
 
     /// A server of the binary that `make` puts into its directory.
@@ -149,6 +157,7 @@ impl Server {
         let mut command = Command::new(make(dir.path()));
         command.args(["serve", "--web", "off", "--ssh", "off"]).stdin(Stdio::null());
         command.env_clear().envs(dir.environment());
+        command.env("FACEMUX_PLANTED", dir.path().join("planted"));
         let keeper = command.args(flags).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut server = Server { dir, keeper };
         let socket = server.socket();

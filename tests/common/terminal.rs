@@ -30,7 +30,7 @@ impl Terminal {
     /// A terminal of `size` (rows, columns) with a program in it, which leads its session.
     pub fn start(argv: &[&str], env: &[(String, String)], size: (u16, u16)) -> Terminal {
         let pty =
-            facemux::sys::pty::open(WindowSize { rows: size.0, cols: size.1, pixels: (0, 0) });
+            facemux::sys::pty::open(WindowSize { rows: size.0, cols: size.1, pixels: (0, 0) }, &[]);
         let pty = pty.unwrap();
         let slave: File = pty.slave.try_clone().unwrap().into();
         let master: File = pty.master.into();
@@ -94,6 +94,31 @@ impl Terminal {
         while let Ok(read @ 1..) = (&self.master).read(&mut bytes) {
             self.screen.process(&bytes[..read]);
             self.bytes.extend_from_slice(&bytes[..read]);
+        }
+    }
+
+    /// Reads what there is, waiting at most `patience`, and looks at nothing.
+    pub fn collect(&mut self, patience: Duration) {
+        let mut watched = [Watched::new(self.master.as_fd(), true, false)];
+        poll::wait(&mut watched, Some(patience)).unwrap();
+        let mut bytes = [0; 65536];
+        while let Ok(read @ 1..) = (&self.master).read(&mut bytes) {
+            self.bytes.extend_from_slice(&bytes[..read]);
+        }
+    }
+
+    /// Types, and reads meanwhile without looking.
+    pub fn type_collecting(&mut self, mut bytes: &[u8]) {
+        let deadline = Instant::now() + PATIENCE;
+        while !bytes.is_empty() {
+            match (&self.master).write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    self.collect(Duration::from_millis(5))
+                }
+                Err(e) => panic!("type: {e}"),
+            }
+            assert!(Instant::now() < deadline, "nobody takes what is typed");
         }
     }
 
@@ -200,7 +225,8 @@ impl Terminal {
         self.ended.unwrap()
     }
 
-    fn poll_end(&mut self) -> Option<i32> {
+    /// How the program ended, if it has.
+    pub fn poll_end(&mut self) -> Option<i32> {
         if self.ended.is_none() {
             self.ended = process::reap(self.pid).unwrap().map(|ended| match ended {
                 Ended::Code(code) => code,

@@ -190,6 +190,7 @@ fn requests(lines: &mut Lines) {
         cwd: "/src".into(),
         env: vec![("TERM".into(), "xterm-256color".into())],
         argv: vec!["make".into(), "-j2".into()],
+        modes: Vec::new(),
         keep_orphans: true,
     };
     let attach = Attach {
@@ -357,6 +358,7 @@ fn keeper(lines: &mut Lines) {
         cwd: "/".into(),
         size: size(),
         memory_bytes: 68_554_752,
+        modes: Vec::new(),
         keep_orphans: true,
         user: Some("ann".into()),
         meta: vec![5],
@@ -464,6 +466,7 @@ fn certificate() -> (Vec<u8>, Vec<FaceInfo>) {
         cwd: "/".into(),
         env: Vec::new(),
         argv: vec!["no such program".into()],
+        modes: Vec::new(),
         keep_orphans: false,
     };
     mux.handle_request(NOW, 1, Request::New(Box::new(new)), &mut Still);

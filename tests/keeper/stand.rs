@@ -311,6 +311,7 @@ pub fn spawn(id: u64, argv: &[&str]) -> Spawn {
         cwd: "/".into(),
         size: Size::DEFAULT,
         memory_bytes: 65536,
+        modes: Vec::new(),
         keep_orphans: false,
         user: None,
         meta: format!("meta {id}").into_bytes(),

@@ -7,6 +7,7 @@
 
 mod child;
 mod client;
+mod replay;
 mod rng;
 mod world;
 
@@ -71,7 +72,7 @@ fn step(world: &mut World) {
         62..66 => world.new_face(),
         66..74 => world.keeper_turn(),
         74..79 => sit_down(world, face),
-        79..83 if seat < world.seats.len() => world.seats[seat].viewer.stalled ^= true,
+        79..83 if seat < world.seats.len() => world.stall(seat),
         83..85 if seat < world.seats.len() => world.cut(seat),
         85..88 if seat < world.seats.len() => world.connect(seat),
         88..92 if seat < world.seats.len() => {

@@ -165,6 +165,7 @@ impl World {
             cwd: "/".into(),
             env: Vec::new(),
             argv: vec!["program".into()],
+            modes: Vec::new(),
             keep_orphans: false,
         };
         self.ask(Request::New(Box::new(new)));
@@ -353,6 +354,15 @@ impl World {
         self.mux.handle_written(self.now, id, n, &mut Plain);
     }
 
+    /// A viewer stops reading, or reads on: its connection has room again.
+    pub fn stall(&mut self, at: usize) {
+        let seat = &mut self.seats[at];
+        seat.viewer.stalled ^= true;
+        if !seat.viewer.stalled {
+            self.deliver(self.seats[at].client, usize::MAX);
+        }
+    }
+
     /// The daemon sends a viewer what it may have, at most `most` bytes.
     pub fn deliver(&mut self, client: ClientId, most: usize) {
         let Some(at) = self.seats.iter().position(|s| s.client == client && s.viewer.attached)
@@ -363,6 +373,9 @@ impl World {
         while left > 0 {
             let seat = &mut self.seats[at];
             if seat.viewer.stalled {
+                if self.mux.chunk(self.now, client, 1).is_some() {
+                    self.mux.handle_blocked(self.now, client);
+                }
                 return;
             }
             let piece = 1 + self.rng.below(3000);
@@ -492,6 +505,7 @@ impl World {
             let recovered = self.mux.handle_kept(self.now, face, map(&kept.memfd), flight, false);
             assert_eq!(recovered, Recovered::Whole, "face {id} was not recovered");
         }
+        self.mux.handle_recovered(self.now);
         self.kill_one_in_quiet();
     }
 
@@ -517,7 +531,7 @@ fn size_of(meta: &[u8]) -> Size {
     Meta::from_bytes(meta).unwrap().size
 }
 
-fn map(memfd: &OwnedFd) -> Memory {
+pub fn map(memfd: &OwnedFd) -> Memory {
     let pieces = Mapping::of(memfd, total_bytes(JOURNAL)).unwrap().carve(&layout(JOURNAL));
     let pieces = pieces.into_iter().map(|piece| Box::new(piece) as Box<dyn Region>).collect();
     Memory::from_pieces(pieces).unwrap()

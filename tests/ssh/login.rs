@@ -1,6 +1,6 @@
 //! A login is a face: its terminal, its size, its way out and back.
 
-use crate::common::eventually;
+use crate::common::{Terminal, eventually};
 use crate::world::World;
 
 #[test]
@@ -12,6 +12,12 @@ fn a_login_is_a_face_that_lives_on() {
     here.expect("id=1 kind=ssh");
     here.expect("24 80");
     here.resize(30, 100);
+    // The client may send what is typed before it has noticed the new size.
+    eventually("the face has the new size", || {
+        let info = world.server.run(&["info", "1", "--json"]).answer();
+        let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+        (info["size"]["rows"] == 30).then_some(())
+    });
     here.type_text("stty size\r");
     here.expect("30 100");
     here.type_text("\x02d");
@@ -24,6 +30,21 @@ fn a_login_is_a_face_that_lives_on() {
     assert_eq!(again.wait(), 7);
     again.assert_as_before();
     assert_eq!(world.faces(), [] as [u64; 0]);
+}
+
+#[test]
+fn a_new_face_has_the_modes_of_the_clients_terminal() {
+    let world = World::start();
+    let ssh = world.argv(&["-t"]).join(" ");
+    let client =
+        format!("stty erase '^H' intr '^X' -ixon -echo; exec {ssh} root@127.0.0.1 new -- stty -a");
+    let environment = world.server.dir.environment();
+    let mut here = Terminal::start(&["sh", "-c", &client], &environment, (24, 80));
+    here.expect("intr = ^X");
+    here.expect("erase = ^H");
+    here.expect("-ixon");
+    here.expect("-echo ");
+    assert_eq!(here.wait(), 0);
 }
 
 #[test]

@@ -137,7 +137,8 @@ impl Socket {
     pub fn open_from(port: u16, path: &str, protocol: &str, lines: &str) -> Result<Socket, Answer> {
         let mut stream = connect(port);
         let text = format!("GET {path} HTTP/1.1\r\n{lines}{}\r\n", handshake(protocol));
-        stream.write_all(text.as_bytes()).unwrap();
+        // A server that goes meanwhile answers nothing: status 0.
+        let _ = stream.write_all(text.as_bytes());
         let (head, read) = read_head(&mut stream);
         let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
         if status == 101 {
@@ -171,6 +172,11 @@ impl Socket {
     /// Sends a binary message.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.frame(0x82, bytes)
+    }
+
+    /// Whether a part of the next frame was read already.
+    pub fn has_begun_one(&self) -> bool {
+        !self.read.is_empty()
     }
 
     /// The next frame; `None` at the end. Pings are answered, pongs dropped.

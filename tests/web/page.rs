@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
 
-use super::client::Socket;
+use super::client::{Answer, Socket};
 use serde_json::{Value, json};
 
 /// One view of one face.
@@ -21,12 +21,34 @@ pub struct Page {
     pub accepted: u64,
     unaccepted: Vec<u8>,
     token: &'static str,
+    drive: bool,
+    history: u32,
 }
 
 impl Page {
     /// Opens a view with this token.
     pub fn open(port: u16, face: &str, token: &'static str, lines: &str) -> Page {
-        let socket = dial(port, face, lines);
+        Page::attached(port, face, token, lines, (true, 1000))
+    }
+
+    /// Opens a view of the screen alone, to type into.
+    pub fn drive(port: u16, face: &str, token: &'static str) -> Page {
+        Page::attached(port, face, token, "", (true, 0))
+    }
+
+    /// Opens a view of the screen alone that does not ask to type: nobody waits for it.
+    pub fn look(port: u16, face: &str, token: &'static str) -> Page {
+        Page::attached(port, face, token, "", (false, 0))
+    }
+
+    fn attached(
+        port: u16,
+        face: &str,
+        token: &'static str,
+        lines: &str,
+        (drive, history): (bool, u32),
+    ) -> Page {
+        let socket = dial(port, face, lines).unwrap_or_else(|a| panic!("{a:?}"));
         let mut page = Page {
             socket,
             restored: Vec::new(),
@@ -37,29 +59,45 @@ impl Page {
             accepted: 0,
             unaccepted: Vec::new(),
             token,
+            drive,
+            history,
         };
-        page.attach();
+        assert!(page.attach(), "the page's socket ended");
         page
     }
 
     /// Comes back after its connection was lost, as the page does: resumes, and resends what was not accepted.
     pub fn reopen(&mut self, port: u16, face: &str, lines: &str) {
-        self.socket = dial(port, face, lines);
-        self.attach();
+        assert!(self.try_reopen(port, face, lines), "the page's socket ended");
+    }
+
+    /// The same, unless the server goes meanwhile.
+    pub fn try_reopen(&mut self, port: u16, face: &str, lines: &str) -> bool {
+        let Ok(socket) = dial(port, face, lines) else { return false };
+        self.socket = socket;
+        if !self.attach() {
+            return false;
+        }
         let mut message = vec![1];
         message.extend_from_slice(&self.accepted.to_le_bytes());
         message.extend_from_slice(&self.unaccepted);
-        self.socket.send(&message);
+        self.socket.send(&message)
     }
 
-    fn attach(&mut self) {
+    fn attach(&mut self) -> bool {
         let resume = self.offset.map(|offset| offset.to_string());
         let wish = json!({
-            "type": "attach", "token": self.token, "resume": resume, "history": 1000,
-            "cols": 80, "rows": 24, "drive": true,
+            "type": "attach", "token": self.token, "resume": resume, "history": self.history,
+            "cols": 80, "rows": 24, "drive": self.drive,
         });
         self.say(&wish);
-        while !self.step().is_some_and(|said| said["type"] == "attached") {}
+        loop {
+            match self.try_step() {
+                Ok(Some(said)) if said["type"] == "attached" => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
     }
 
     pub fn say(&mut self, value: &Value) {
@@ -146,9 +184,8 @@ impl Page {
     }
 }
 
-fn dial(port: u16, face: &str, lines: &str) -> Socket {
-    let path = format!("/ws?face={face}");
-    Socket::open(port, &path, "facemux.1", lines).unwrap_or_else(|a| panic!("{a:?}"))
+fn dial(port: u16, face: &str, lines: &str) -> Result<Socket, Answer> {
+    Socket::open(port, &format!("/ws?face={face}"), "facemux.1", lines)
 }
 
 pub fn contains(bytes: &[u8], text: &str) -> bool {

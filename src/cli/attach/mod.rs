@@ -4,6 +4,7 @@
 //! further process. `stream`: this process copies. Both leave the terminal as it was, whatever ends them.
 
 mod ending;
+mod patience;
 mod stream;
 mod terminal;
 

@@ -2,7 +2,7 @@
 //! cannot be handed over, and for stdin and stdout that are no terminal at all.
 
 use super::ending::Ending;
-use super::terminal::{BACK_OFF, GOODBYE, RECONNECT_FOR};
+use super::patience::{BACK_OFF, BELL, GOODBYE, RECONNECT_FOR};
 use super::{SIGCONT, SIGSTOP, SIGTSTP, SIGWINCH, Settings, View};
 use super::{preamble, size_of, stop_here, wait_for_foreground};
 use crate::cli::stop::Stop;
@@ -20,8 +20,6 @@ use std::time::{Duration, Instant};
 
 /// Bytes moved at once. A pipe that polls writable takes so many without blocking.
 const COPY_BYTES: usize = 4096;
-/// Input was refused: the terminal rings.
-pub(super) const BELL: u8 = 7;
 
 pub(super) fn run(view: &mut View, mut ask: Attach) -> Result<u8, Stop> {
     let input = stdin();

@@ -2,7 +2,7 @@
 //! for signals, takes the terminal back when it is stopped, and puts it right when the daemon is lost.
 
 use super::ending::Ending;
-use super::stream::BELL;
+use super::patience::{BACK_OFF, BELL, GOODBYE, RECONNECT_FOR};
 use super::{SIGCONT, SIGSTOP, SIGTSTP, SIGWINCH, Settings, View};
 use super::{preamble, size_of, stop_here, wait_for_foreground};
 use crate::cli::stop::Stop;
@@ -16,14 +16,6 @@ use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
-
-/// How long a lost daemon is waited for; the keeper starts another at once.
-pub(super) const RECONNECT_FOR: Duration = Duration::from_secs(10);
-/// Between two attempts, doubled from the first to the last.
-pub(super) const BACK_OFF: (Duration, Duration) =
-    (Duration::from_millis(5), Duration::from_millis(200));
-/// How long the daemon is given to say goodbye.
-pub(super) const GOODBYE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(view: &mut View, mut ask: Attach, terminal: File) -> Result<u8, Stop> {
     let settings = Settings::take(&terminal)?;

@@ -1,77 +1,19 @@
-//! One channel of a connection: what the client sets up (a terminal, variables), what it asks for, and the end, with
-//! its exit status (RFC 4254 6).
+//! One channel of a connection: what the client sets up (a terminal, variables), what it asks for, and the end (RFC
+//! 4254 6).
 
-use super::authorized::Grant;
-use super::daemon::{self, AskError};
-use super::login::{self, Account};
-use super::valve::Valve;
-use super::{House, verb, view};
+use super::daemon::AskError;
+use super::seat::{Exit, Opened, Seat, Terminal};
+use super::{login, verb, view};
 use crate::client::remote::{AttachAsk, NewAsk, Remote, RemoteError, login_command};
+use crate::frontend::account::Account;
 use crate::units::{FaceId, Size};
 use crate::wire::{Kind, NewFace, Reply, Request};
-use russh::server::{Handle, Msg};
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
-use std::net::SocketAddr;
+use russh::server::Msg;
+use russh::{Channel, ChannelMsg};
 use std::sync::Arc;
 
-/// What OpenSSH numbers SSH_EXTENDED_DATA_STDERR.
-const STDERR: u32 = 1;
 /// Variables a client may set for one channel.
 const VARIABLES_MAX: usize = 32;
-
-/// What a channel belongs to.
-#[derive(Debug)]
-pub struct Opened {
-    /// What all connections share.
-    pub house: Arc<House>,
-    /// What the key allows.
-    pub grant: Arc<Grant>,
-    /// The user name the client gave.
-    pub login: String,
-    /// Where it comes from.
-    pub peer: SocketAddr,
-    /// What holds the connection's input.
-    pub valve: Arc<Valve>,
-    /// The connection.
-    pub handle: Handle,
-}
-
-/// The client's terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terminal {
-    /// Its size.
-    pub size: Size,
-    /// Its width and height in pixels, 0 when unknown.
-    pub pixels: (u16, u16),
-}
-
-impl Terminal {
-    /// What the client says of its window, made usable.
-    pub fn of(cols: u32, rows: u32, width: u32, height: u32) -> Terminal {
-        let small = |n: u32| u16::try_from(n).unwrap_or(u16::MAX);
-        // 0 by 0 is a client that does not know.
-        let size = if cols == 0 || rows == 0 {
-            Size::DEFAULT
-        } else {
-            Size::clamped(small(rows), small(cols))
-        };
-        Terminal { size, pixels: (small(width), small(height)) }
-    }
-}
-
-/// A channel that was asked for something: both halves, and what was set up before.
-#[derive(Debug)]
-pub struct Seat {
-    /// What it belongs to.
-    pub opened: Opened,
-    /// What the client sends.
-    pub read: ChannelReadHalf,
-    /// Where answers go.
-    pub write: Arc<ChannelWriteHalf<Msg>>,
-    /// The client's terminal, when it asked for one and may have it.
-    pub terminal: Option<Terminal>,
-    env: Vec<(String, String)>,
-}
 
 /// What a channel is for.
 enum Asked {
@@ -81,26 +23,12 @@ enum Asked {
     Subsystem(String),
 }
 
-/// How what was asked for ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exit {
-    /// The exit code.
-    pub code: u8,
-    /// The signal that ended it, when one did.
-    pub signal: Option<i32>,
-}
-
-impl Exit {
-    /// An end with `code`.
-    pub fn code(code: u8) -> Exit {
-        Exit { code, signal: None }
-    }
-}
-
 /// Serves a channel from its opening to its close; `_place` is its place among those of its connection.
 pub async fn run(opened: Opened, channel: Channel<Msg>, _place: Arc<()>) {
     let (read, write) = channel.split();
-    let mut seat = Seat { opened, read, write: Arc::new(write), terminal: None, env: Vec::new() };
+    let write = Arc::new(write);
+    let (modes, env) = (Vec::new(), Vec::new());
+    let mut seat = Seat { opened, read, write, terminal: None, modes, env };
     let exit = match seat.asked_for().await {
         None => return,
         Some(Asked::Command(command)) => seat.execute(command).await,
@@ -122,9 +50,15 @@ impl Seat {
     async fn asked_for(&mut self) -> Option<Asked> {
         loop {
             match self.read.wait().await? {
-                ChannelMsg::RequestPty { col_width, row_height, pix_width, pix_height, .. }
-                    if self.opened.grant.terminal =>
-                {
+                ChannelMsg::RequestPty {
+                    col_width,
+                    row_height,
+                    pix_width,
+                    pix_height,
+                    terminal_modes,
+                    ..
+                } if self.opened.grant.terminal => {
+                    self.modes = login::modes(&terminal_modes);
                     let terminal = Terminal::of(col_width, row_height, pix_width, pix_height);
                     self.terminal = Some(terminal);
                 }
@@ -196,7 +130,7 @@ impl Seat {
 
     async fn new_face(&mut self, ask: NewAsk) -> Option<Exit> {
         let account = Account::own();
-        let mut env = account.environment(&self.env);
+        let mut env = login::environment(account.environment(), &self.env);
         for (name, value) in ask.env {
             env.retain(|(known, _)| *known != name);
             env.push((name, value));
@@ -211,6 +145,7 @@ impl Seat {
             cwd: ask.cwd.unwrap_or(account.home),
             env,
             argv: if login { login_command() } else { ask.argv },
+            modes: self.modes.clone(),
             keep_orphans: false,
         };
         let (id, end) = match self.ask(&Request::New(Box::new(face))).await {
@@ -232,89 +167,4 @@ impl Seat {
         let ask = AttachAsk::default();
         view::run(self, view::Wish { face: id.to_string(), fresh: true, shell, ask }).await
     }
-
-    /// The way to the client, for a future of its own.
-    pub fn writer(&self) -> Arc<ChannelWriteHalf<Msg>> {
-        Arc::clone(&self.write)
-    }
-
-    /// Asks the daemon one thing, on behalf of this channel's key.
-    pub async fn ask(&self, request: &Request) -> Result<Reply, AskError> {
-        daemon::ask(&self.opened.house.socket, &self.opened.grant.actor, request).await
-    }
-
-    async fn complain(&self, error: &AskError) -> Exit {
-        self.say(&error.to_string()).await;
-        Exit::code(error.code())
-    }
-
-    /// One sentence on stderr.
-    pub async fn say(&self, sentence: &str) {
-        let end = if self.terminal.is_some() { "\r\n" } else { "\n" };
-        let clean: String =
-            sentence.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-        // A client that is gone needs no sentence.
-        let _ = self
-            .write
-            .extended_data_bytes(STDERR, format!("facemux: {clean}{end}").into_bytes())
-            .await;
-    }
-
-    /// Part of the answer, on stdout.
-    pub async fn print(&self, bytes: &[u8]) {
-        let bytes = if self.terminal.is_some() { verb::cooked(bytes) } else { bytes.to_vec() };
-        // As above.
-        let _ = self.write.data_bytes(bytes).await;
-    }
-
-    /// Tells the client how it ended and closes the channel. Each step may find the client gone.
-    async fn close(self, exit: Exit) {
-        let id = self.write.id();
-        if let Some(name) = exit.signal.and_then(signal_name) {
-            let _ = self
-                .opened
-                .handle
-                .exit_signal_request(id, name, false, String::new(), String::new())
-                .await;
-        }
-        // Also after a signal: OpenSSH's client knows the status only, and ours is 128 and the signal's number.
-        let _ = self.write.exit_status(u32::from(exit.code)).await;
-        let _ = self.write.eof().await;
-        let _ = self.write.close().await;
-    }
-}
-
-/// A signal's name on the wire (RFC 4254 6.10); others have none.
-fn signal_name(number: i32) -> Option<Sig> {
-    Some(match number {
-        1 => Sig::HUP,
-        2 => Sig::INT,
-        3 => Sig::QUIT,
-        4 => Sig::ILL,
-        6 => Sig::ABRT,
-        8 => Sig::FPE,
-        9 => Sig::KILL,
-        10 => Sig::USR1,
-        11 => Sig::SEGV,
-        13 => Sig::PIPE,
-        14 => Sig::ALRM,
-        15 => Sig::TERM,
-        _ => return None,
-    })
-}
-
-/// A signal's number, if it is one that may be sent to a face's program.
-pub fn signal_number(signal: &Sig) -> Option<i32> {
-    Some(match signal {
-        Sig::HUP => 1,
-        Sig::INT => 2,
-        Sig::QUIT => 3,
-        Sig::ABRT => 6,
-        Sig::KILL => 9,
-        Sig::USR1 => 10,
-        Sig::ALRM => 14,
-        Sig::TERM => 15,
-        Sig::Custom(name) if name == "USR2" => 12,
-        _ => return None,
-    })
 }

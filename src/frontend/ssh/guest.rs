@@ -1,8 +1,9 @@
 //! One connection: who it is, what its requests are answered. What its channels do is `channel`'s.
 
 use super::authorized::Grant;
-use super::channel::{self, Opened};
+use super::channel;
 use super::door::Knock;
+use super::seat::{Opened, STDERR};
 use super::source::Source;
 use super::valve::Valve;
 use super::{House, login};
@@ -17,8 +18,6 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// What OpenSSH numbers SSH_EXTENDED_DATA_STDERR.
-const STDERR: u32 = 1;
 /// SSH_OPEN_ADMINISTRATIVELY_PROHIBITED.
 const PROHIBITED: u32 = 1;
 

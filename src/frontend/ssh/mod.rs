@@ -18,12 +18,14 @@ mod keys;
 mod link;
 mod login;
 mod rules;
+mod seat;
 mod settings;
 mod source;
 mod valve;
 mod verb;
 mod view;
 
+use crate::frontend::account::Account;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::sys::sandbox::{self, Needs, Reach};
 use crate::sys::{self, footprint, process, socket};
@@ -134,7 +136,7 @@ pub fn run() -> Result<(), SshError> {
         );
         if start.sandbox {
             // Read now: it may be out of reach later.
-            login::Account::own();
+            Account::own();
             sandbox::confine(&needs(&start))?;
         }
         let house = Arc::new(open(&start)?);

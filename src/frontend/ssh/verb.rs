@@ -4,8 +4,8 @@
 //! forced command reaches, a slow one delays nobody, and a signal is a signal. It is told on whose behalf it speaks
 //! by its arguments, which the client has no part in.
 
-use super::channel::{Exit, Seat, signal_number};
 use super::daemon::READ_BYTES;
+use super::seat::{Exit, STDERR, Seat, cooked, signal_number};
 use crate::limits::SSH_BACKLOG_BYTES;
 use crate::sys::process;
 use crate::wire::{Actor, Role};
@@ -17,8 +17,6 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
 
-/// What OpenSSH numbers SSH_EXTENDED_DATA_STDERR.
-const STDERR: u32 = 1;
 /// What a terminal sends for its interrupt and end-of-file keys.
 const INTERRUPT: u8 = 3;
 const END_OF_FILE: u8 = 4;
@@ -180,18 +178,6 @@ fn send(seat: &Seat, extended: Option<u32>, bytes: &[u8]) -> Sending {
             Some(code) => write.extended_data_bytes(code, bytes).await,
         }
     })
-}
-
-/// What a terminal in its usual mode makes of text: each line feed also returns.
-pub fn cooked(bytes: &[u8]) -> Vec<u8> {
-    let mut cooked = Vec::with_capacity(bytes.len() + 16);
-    for byte in bytes {
-        if *byte == b'\n' {
-            cooked.push(b'\r');
-        }
-        cooked.push(*byte);
-    }
-    cooked
 }
 
 /// Bytes read; 0 at the end, however it came.

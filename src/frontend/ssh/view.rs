@@ -5,9 +5,9 @@
 //! offset. It never answers for the client's terminal and never writes what the daemon did not send, but for making
 //! room before the first screen and undoing modes when the daemon cannot.
 
-use super::channel::{Exit, Seat, Terminal, signal_number};
 use super::daemon::code_of;
 use super::link::Link;
+use super::seat::{Exit, Seat, Terminal, signal_number};
 use super::valve::Hold;
 use crate::client::remote::AttachAsk;
 use crate::client::{SessionError, Shown, Viewer, undo};
@@ -104,6 +104,14 @@ struct Redial {
     since: Instant,
     again: Instant,
     pause: Duration,
+}
+
+impl Redial {
+    /// Tries again after a pause, and after a longer one the next time.
+    fn put_off(&mut self, now: Instant) {
+        self.again = now + self.pause;
+        self.pause = (self.pause * 2).min(REDIAL_MAX);
+    }
 }
 
 /// Shows the face until the view is over. None when the client left.
@@ -356,8 +364,13 @@ impl View<'_> {
             self.screen = Screen::Stale;
         }
         let now = Instant::now();
-        if self.redial.is_none() {
-            self.redial = Some(Redial { since: now, again: now, pause: REDIAL_FIRST });
+        match &mut self.redial {
+            None => self.redial = Some(Redial { since: now, again: now, pause: REDIAL_FIRST }),
+            Some(redial) if redial.since + LOST_FOR <= now => {
+                self.over = Some(Over::Lost(error.to_string()));
+            }
+            // It went again before it had answered.
+            Some(redial) => redial.put_off(now),
         }
     }
 
@@ -377,10 +390,7 @@ impl View<'_> {
             Err(e) if redial.since.elapsed() > LOST_FOR || self.face.is_none() => {
                 self.over = Some(Over::Lost(e.to_string()));
             }
-            Err(_) => {
-                redial.again = Instant::now() + redial.pause;
-                redial.pause = (redial.pause * 2).min(REDIAL_MAX);
-            }
+            Err(_) => redial.put_off(Instant::now()),
         }
     }
 

@@ -8,7 +8,7 @@ use std::fmt::Write;
 pub enum Policy {
     /// Nothing at all: it is no document.
     Nothing,
-    /// One of the plain pages: text, a form, a little style.
+    /// One of the plain pages: text, a form, a style sheet of ours.
     Plain,
     /// The page with its terminals: scripts and styles of ours alone.
     Page,
@@ -21,7 +21,7 @@ impl Policy {
         match self {
             Policy::Nothing => "default-src 'none'; frame-ancestors 'none'",
             Policy::Plain => {
-                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; \
+                "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
                  frame-ancestors 'none'"
             }
             Policy::Page => {

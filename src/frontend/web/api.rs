@@ -214,6 +214,7 @@ pub async fn start_face(
             Some(Command::Line(line)) if line.trim().is_empty() => Vec::new(),
             Some(Command::Line(line)) => vec!["/bin/sh".into(), "-c".into(), line],
         },
+        modes: Vec::new(),
         keep_orphans: false,
     };
     match ask(server, visitor, &wire::Request::New(Box::new(new))).await?.0 {
@@ -231,8 +232,21 @@ pub async fn face_info(
     visitor: &Visitor,
     face: &str,
 ) -> Result<FaceInfo, DoorError> {
-    match ask(server, visitor, &wire::Request::Info { face: face.to_owned() }).await?.0 {
-        Reply::Face(info) => Ok(*info),
+    Ok(look(server, visitor, face).await?.0)
+}
+
+/// The same, and the last screen of one that has ended.
+///
+/// # Errors
+/// `DoorError`.
+pub async fn look(
+    server: &Server,
+    visitor: &Visitor,
+    face: &str,
+) -> Result<(FaceInfo, String), DoorError> {
+    let info = wire::Request::Info { face: face.to_owned() };
+    match ask(server, visitor, &info).await? {
+        (Reply::Face(info), screen) => Ok((*info, String::from_utf8_lossy(&screen).into_owned())),
         _ => Err(DoorError::Lost(std::io::Error::other("an answer that does not fit"))),
     }
 }
@@ -273,23 +287,38 @@ async fn snapshot(
         Some(Ok(lines)) => lines.min(HISTORY_MAX),
         Some(Err(_)) => return Err(Trouble::Body("history is a number of lines".into())),
     };
-    let (_, bytes) = ask(server, visitor, &wire::Request::Snap { face, format, history }).await?;
+    let snap = wire::Request::Snap { face: face.clone(), format, history };
+    let bytes = match ask(server, visitor, &snap).await {
+        Ok((_, bytes)) => bytes,
+        Err(DoorError::Refused(refusal))
+            if format == Format::Text && matches!(*refusal, Refusal::Gone { .. }) =>
+        {
+            let (_, screen) = look(server, visitor, &face).await?;
+            return Ok(
+                Answer::new(410, media_type(format), screen.into_bytes()).policy(Policy::Snapshot)
+            );
+        }
+        Err(error) => return Err(error.into()),
+    };
     let etag = format!("\"{}\"", &hex(&Sha256::digest(&bytes))[..32]);
     let known = request.head.words("if-none-match").any(|tag| tag.trim_start_matches("W/") == etag);
     if known {
         return Ok(Answer::empty(304).header("ETag", etag).header("Cache-Control", "no-cache"));
     }
-    let kind = match format {
+    Ok(Answer::new(200, media_type(format), bytes)
+        .policy(Policy::Snapshot)
+        .header("ETag", etag)
+        .header("Cache-Control", "private, no-cache"))
+}
+
+fn media_type(format: Format) -> &'static str {
+    match format {
         Format::Text => "text/plain; charset=utf-8",
         Format::Ansi => "application/octet-stream",
         Format::Json => "application/json",
         Format::Html => "text/html; charset=utf-8",
         Format::Svg => "image/svg+xml",
-    };
-    Ok(Answer::new(200, kind, bytes)
-        .policy(Policy::Snapshot)
-        .header("ETag", etag)
-        .header("Cache-Control", "private, no-cache"))
+    }
 }
 
 /// What is to be typed: JSON, or with another media type the body as it is.

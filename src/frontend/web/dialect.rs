@@ -41,7 +41,7 @@ struct Met {
 pub struct Tty {
     ticket: String,
     paused: bool,
-    restored: bool,
+    painted: bool,
 }
 
 /// What a message of the client asks of the relay.
@@ -312,10 +312,10 @@ impl Tty {
             Shown::Output { bytes, .. } if !bytes.is_empty() => {
                 socket.push(&[&[tty::OUTPUT], bytes]);
             }
-            Shown::Restore { first, last, bytes, .. } => {
-                // Its terminal is fresh at first; later restores must make it so.
-                let fresh: &[u8] = if first && self.restored { tty::FRESH } else { b"" };
-                self.restored |= last;
+            Shown::Restore { first, bytes, .. } => {
+                // Its terminal is fresh at first; later restores must make it so, also one after half of another.
+                let fresh: &[u8] = if first && self.painted { tty::FRESH } else { b"" };
+                self.painted = true;
                 if !fresh.is_empty() || !bytes.is_empty() {
                     socket.push(&[&[tty::OUTPUT], fresh, bytes]);
                 }

@@ -178,12 +178,14 @@ async fn new_face(server: &Rc<Server>, request: &Request, visitor: &Visitor) -> 
 
 /// The page of a face.
 async fn show(server: &Rc<Server>, request: &Request, visitor: &Visitor, face: &str) -> Answer {
-    let info = match api::face_info(server, visitor, face).await {
-        Ok(info) => info,
+    let (info, screen) = match api::look(server, visitor, face).await {
+        Ok(found) => found,
         Err(error) => return trouble(&error),
     };
     match (info.state, &info.end) {
-        (FaceState::Ended, Some(end)) => Answer::html(410, plain::gone(&info.id.to_string(), end)),
+        (FaceState::Ended, Some(end)) => {
+            Answer::html(410, plain::gone(&plain::label(&info), &info.command, end, &screen))
+        }
         _ => match assets::find("index.html") {
             Some(asset) => assets::page(asset, &request.head),
             None => Answer::html(200, plain::without_bundle(&info)),
@@ -196,7 +198,9 @@ fn trouble(error: &DoorError) -> Answer {
     match error {
         DoorError::Refused(refusal) => match refusal.as_ref() {
             Refusal::NoSuchFace(_) => Answer::html(404, plain::missing()),
-            Refusal::Gone { id, end } => Answer::html(410, plain::gone(&id.to_string(), end)),
+            Refusal::Gone { id, end } => {
+                Answer::html(410, plain::gone(&format!("Face {id}"), "", end, ""))
+            }
             other => {
                 Answer::html(api::status(other), plain::trouble("Not now", &other.to_string()))
             }

@@ -34,10 +34,13 @@ struct Inner {
     timer_count: Cell<u64>,
 }
 
-#[derive(Default)]
 struct Slot {
+    fd: RawFd,
     read: Side,
     write: Side,
+    /// Whether room to write is told. It is asked for only once there was none: a Unix socket tells of room whenever
+    /// its other end reads, which would wake us twice for every key.
+    tells_room: bool,
 }
 
 /// One direction of a source.
@@ -60,6 +63,18 @@ pub enum Way {
 }
 
 impl Slot {
+    fn new(fd: RawFd) -> Slot {
+        let ready = || Side { ready: true, ..Side::default() };
+        Slot { fd, read: ready(), write: ready(), tells_room: false }
+    }
+
+    fn watch(&mut self, registry: &Registry, slot: usize, room: bool) -> io::Result<()> {
+        self.tells_room = room;
+        let write = room.then_some(Interest::WRITABLE);
+        let interest = write.map_or(Interest::READABLE, |write| Interest::READABLE | write);
+        registry.reregister(&mut SourceFd(&self.fd), Token(slot), interest)
+    }
+
     fn side(&mut self, way: Way) -> &mut Side {
         match way {
             Way::Read => &mut self.read,
@@ -118,6 +133,10 @@ impl Reactor {
             if event.is_readable() || event.is_error() || event.is_read_closed() {
                 slot.read.wake(event.is_read_closed() || event.is_error());
             }
+            if event.is_writable() && slot.tells_room && slot.write.ready {
+                // Nobody waited for it: enough of that. Should this fail, it is told in vain once more.
+                let _ = slot.watch(&self.0.registry, event.token().0, false);
+            }
             if event.is_writable() || event.is_error() || event.is_write_closed() {
                 slot.write.wake(event.is_write_closed() || event.is_error());
             }
@@ -143,18 +162,15 @@ impl Reactor {
     /// When epoll refuses the descriptor.
     pub fn source<T: AsRawFd>(&self, io: T) -> io::Result<Source<T>> {
         let inner = &self.0;
+        let fd: RawFd = io.as_raw_fd();
         let free = inner.free.borrow_mut().pop();
         let slot = free.unwrap_or_else(|| {
-            inner.slots.borrow_mut().push(Slot::default());
+            inner.slots.borrow_mut().push(Slot::new(fd));
             inner.slots.borrow().len() - 1
         });
-        let mut fresh = Slot::default();
-        (fresh.read.ready, fresh.write.ready) = (true, true);
-        inner.slots.borrow_mut()[slot] = fresh;
-        let fd: RawFd = io.as_raw_fd();
+        inner.slots.borrow_mut()[slot] = Slot::new(fd);
         let source = Source { io, slot, reactor: self.clone() };
-        let both = Interest::READABLE | Interest::WRITABLE;
-        inner.registry.register(&mut SourceFd(&fd), Token(slot), both)?;
+        inner.registry.register(&mut SourceFd(&fd), Token(slot), Interest::READABLE)?;
         Ok(source)
     }
 
@@ -245,9 +261,13 @@ impl<T: AsRawFd> Source<T> {
             }
             match work(&self.io) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    let mut slots = self.reactor.0.slots.borrow_mut();
-                    let side = slots[self.slot].side(way);
+                    let inner = &self.reactor.0;
+                    let slot = &mut inner.slots.borrow_mut()[self.slot];
+                    let side = slot.side(way);
                     (side.ready, side.closed) = (false, false);
+                    if way == Way::Write && !slot.tells_room {
+                        slot.watch(&inner.registry, self.slot, true)?;
+                    }
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 done => return Ready::Ready(done),
@@ -305,7 +325,8 @@ impl<T: AsRawFd> Drop for Source<T> {
     fn drop(&mut self) {
         let inner = &self.reactor.0;
         let _ = inner.registry.deregister(&mut SourceFd(&self.io.as_raw_fd()));
-        inner.slots.borrow_mut()[self.slot] = Slot::default();
+        // Events that were told already find nobody.
+        inner.slots.borrow_mut()[self.slot] = Slot::new(-1);
         inner.free.borrow_mut().push(self.slot);
     }
 }

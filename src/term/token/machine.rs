@@ -84,8 +84,6 @@ pub struct Machine {
     told: u64,
     /// The unfinished token is junk already.
     junk: bool,
-    /// The junk was begun before a checkpoint: it may go on blanked.
-    resumed: bool,
     params: Params,
     prefix: u8,
     intermediates: heapless::Vec<u8, 4>,
@@ -121,8 +119,7 @@ impl Machine {
         bytes
     }
 
-    /// Writes down where to read on: at the unfinished token, which may be blanked by the time it is
-    /// read again, or inside junk, whose end is marked then.
+    /// Writes down where to read on: at the unfinished token, or inside junk.
     pub fn checkpoint(&self, out: &mut Vec<u8>) {
         let offset = if self.junk { self.offset } else { self.complete() };
         let start = if self.junk { self.start } else { offset };
@@ -154,7 +151,6 @@ impl Machine {
         if machine.state != State::Ground {
             machine.start = start;
             machine.junk = junk;
-            machine.resumed = junk;
             machine.told = offset - (machine.partial.len() as u64).min(offset);
             if junk {
                 machine.string = string.to_vec();
@@ -324,9 +320,6 @@ impl Machine {
     fn sequence(&mut self, bytes: &[u8], at: usize, base: u64, sink: &mut impl Sink) -> usize {
         let b = bytes[at];
         let pos = base + at as u64;
-        if self.resumed && self.reread(b) {
-            return at + 1;
-        }
         if b >= 0x80 {
             return match utf8::decode(&bytes[at..]) {
                 Decoded::Char(c, n) => {
@@ -357,17 +350,6 @@ impl Machine {
                 at + 1
             }
         }
-    }
-
-    /// Junk read a second time is NULs up to a DEL. Whether the byte was such a one.
-    fn reread(&mut self, b: u8) -> bool {
-        self.resumed = b == 0;
-        if b == 0x7f {
-            self.state = State::Ground;
-            self.junk = false;
-            self.raw.clear();
-        }
-        b == 0 || b == 0x7f
     }
 
     /// Payload of an OSC, up to its end or the end of the feed.
@@ -406,7 +388,6 @@ impl Machine {
         self.start = pos;
         self.told = pos;
         self.junk = false;
-        self.resumed = false;
         self.params.reset();
         self.prefix = 0;
         self.intermediates.clear();

@@ -119,7 +119,6 @@ impl Machine {
     fn payload(&mut self, b: u8) {
         if self.string.len() <= DCS_BYTES_MAX {
             self.string.push(b);
-            self.raw.push(b);
         }
     }
 

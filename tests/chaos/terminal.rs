@@ -1,0 +1,51 @@
+//! A viewer in a terminal that it hands to the daemon: a person at `facemux attach`.
+
+use crate::common::Terminal;
+use crate::programs::word;
+use crate::rng::Rng;
+use crate::stream::Orders;
+use facemux::term::{Terminal as Model, Unwatched};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A terminal, its face, and what was done in it.
+pub struct Sat {
+    pub face: String,
+    pub typist: Option<String>,
+    pub terminal: Terminal,
+    pub typed: u64,
+    /// How often it called, over SSH.
+    pub calls: u64,
+}
+
+/// Sits down and types until `hush`, looks until `finish`.
+pub fn start(mut sat: Sat, orders: Arc<Orders>, seed: u64) -> JoinHandle<Sat> {
+    std::thread::spawn(move || {
+        let (mut rng, mut next) = (Rng::new(seed), Instant::now());
+        while !orders.finish.load(Ordering::Relaxed) {
+            sat.terminal.collect(Duration::from_millis(5));
+            let hush = orders.hush.load(Ordering::Relaxed);
+            if let Some(typist) = sat.typist.as_ref().filter(|_| !hush && Instant::now() >= next) {
+                let mut words = String::new();
+                for _ in 0..1 + rng.spread(3) {
+                    sat.typed += 1;
+                    words += &word(typist, sat.typed);
+                }
+                sat.terminal.type_collecting(words.as_bytes());
+                next = Instant::now() + Duration::from_millis(rng.spread(7));
+            }
+        }
+        sat
+    })
+}
+
+impl Sat {
+    /// The screen it shows.
+    pub fn shown(&self) -> Model {
+        let mut model = crate::stream::fresh(facemux::units::Size::DEFAULT);
+        model.feed(&self.terminal.bytes, &mut Unwatched);
+        model
+    }
+}

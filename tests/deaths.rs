@@ -31,11 +31,16 @@ fn plant(server: &Server, words: &str) {
 
 /// From here on there is a daemon that dies right after it has read from a viewer's terminal; the next one does not.
 fn arm(server: &Server) {
+    arm_at(server, "die=terminal-read-returned", "quick");
+}
+
+/// The same with these words, and those for the next.
+fn arm_at(server: &Server, words: &str, then: &str) {
     let before = daemons(server);
-    plant(server, "quick die=terminal-read-returned");
+    plant(server, &format!("quick {words}"));
     process::kill(server.role_pid("daemon"), signals::KILL).unwrap();
     eventually("another daemon", || (daemons(server) > before).then_some(()));
-    plant(server, "quick");
+    plant(server, then);
 }
 
 /// Types what the daemon dies over.
@@ -91,6 +96,43 @@ fn the_first_of_the_keys_to_detach_outlives_the_daemon() {
     assert_eq!(terminal.wait(), 0);
     terminal.assert_as_before();
     assert_eq!(server.snap(&face).trim(), "a^Bb^Bc");
+}
+
+/// Every daemon dies over the first thing it reads, and none knows by the kernel what its predecessor's read gave.
+#[test]
+fn output_is_whole_where_the_kernel_keeps_no_account() {
+    let server = Server::planted(&[], "quick unaccounted die=face-read-returned");
+    let (lines, seen) = (4000, server.dir.path().join("ready"));
+    let face = server.face(&format!(
+        "i=0; while [ $i -lt {lines} ]; do i=$((i+1)); echo line $i; done; : > {}; exec sleep 1000",
+        seen.display()
+    ));
+    eventually("it has printed", || seen.exists().then_some(()));
+    plant(&server, "quick unaccounted");
+    let last = format!("line {lines}\n");
+    let text = eventually("all is shown", || {
+        let ran = server.run(&["snap", &face, "--history", "10000"]);
+        ran.out.trim_end().ends_with(last.trim_end()).then_some(ran.out)
+    });
+    let expected: Vec<String> = (1..=lines).map(|i| format!("line {i}")).collect();
+    assert!(text.trim_end().lines().eq(&expected), "{text}");
+    assert!(deaths(&server) > 5, "{} deaths", deaths(&server));
+    assert_eq!(info(&server, &face)["note"], Value::Null);
+}
+
+#[test]
+fn a_write_in_doubt_is_told() {
+    let server = Server::planted(&[], "quick unaccounted");
+    let face = server.face(SHOWS);
+    assert_eq!(info(&server, &face)["note"], Value::Null);
+    arm_at(&server, "unaccounted die=face-write-returned", "quick unaccounted");
+    let before = daemons(&server);
+    // The daemon may die before it has answered.
+    server.run(&["send", &face, "typed"]);
+    eventually("it died and was followed", || (daemons(&server) > before).then_some(()));
+    let note = info(&server, &face)["note"].as_str().unwrap_or_default().to_owned();
+    assert!(note.starts_with("1 input"), "{note}");
+    server.shows(&face, "typed");
 }
 
 #[test]

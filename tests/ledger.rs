@@ -10,7 +10,7 @@
 mod roles;
 
 use facemux::region::Region;
-use facemux::sys::ledger::{AccountFile, Kind, Ledger};
+use facemux::sys::ledger::{AccountFile, Kind, LEDGER_BYTES, Ledger};
 use facemux::sys::memory::{self, MappedRegion, Mapping, PAGE_BYTES};
 use facemux::sys::poll::{self, Watched};
 use facemux::sys::process::{self, Ended};
@@ -123,7 +123,7 @@ impl Run {
         let (state_fd, state) = shared("state", PAGE_BYTES + RING_BYTES);
         Run {
             pty,
-            ledger: memory::create_memfd("ledger", PAGE_BYTES).unwrap(),
+            ledger: memory::create_memfd("ledger", LEDGER_BYTES).unwrap(),
             state_fd,
             state: State::over(state),
             counts: Counts::over(region),

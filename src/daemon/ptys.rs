@@ -39,6 +39,7 @@ pub(super) struct Ptys {
 impl Ptys {
     pub fn add(&mut self, registry: &Registry, id: FaceId, master: OwnedFd) -> io::Result<()> {
         crate::sys::process::set_nonblocking(&master)?;
+        tty::set_packet_mode(&master, self.ledger.uses_packets())?;
         let token = Source::Face(id).token();
         registry.register(&mut SourceFd(&master.as_raw_fd()), token, Interest::READABLE)?;
         let pty = Pty {

@@ -8,7 +8,7 @@ use super::terminals::Terminals;
 use super::{Daemon, Source};
 use crate::face::InFlight;
 use crate::face::detach::DetachKeys;
-use crate::face::memory::{Memory, layout, total_bytes};
+use crate::face::memory::{Memory, layout, put_output, total_bytes};
 use crate::limits::TYPED_BYTES;
 use crate::mux::{KeptKeys, Mux, Now, Recovered, Surroundings, Typist};
 use crate::planted::pass;
@@ -95,7 +95,10 @@ pub(super) fn start() -> Result<Daemon, SysError> {
 impl Daemon {
     /// Takes over faces and certificates until the keeper says `Go`.
     fn recover(&mut self, start: &Start) -> Result<(), SysError> {
-        let record = self.ptys.ledger.last_record();
+        let last = LastCall::of(start.crash.as_ref(), &self.ptys.ledger);
+        if !start.accounted {
+            self.ptys.ledger.use_packets();
+        }
         let parsing = self.ptys.ledger.parsing();
         if let Some(crash) = &start.crash {
             log::info!("took over from a daemon that ended: {}", crash.reason);
@@ -108,14 +111,14 @@ impl Daemon {
                     let id = kept.id;
                     let own_fault = start.crash.as_ref().is_some_and(|crash| crash.own_fault);
                     let culprit = own_fault && parsing.is_some_and(|(face, _)| face == id);
-                    let in_flight = in_flight(start.crash.as_ref(), record.as_ref(), id);
                     // What is parsed again may end this daemon too.
                     self.ptys.ledger.mark_parsing(id, 0);
                     let taken =
                         face_parts(fds).and_then(|(master, memory)| self.watch(id, master, memory));
                     match taken {
-                        Ok(memory) => {
-                            if self.take_over(now, kept, memory, in_flight, culprit) {
+                        Ok(mut memory) => {
+                            last.bring(id, &mut memory);
+                            if self.take_over(now, kept, memory, last.in_flight(id), culprit) {
                                 whole += 1;
                             } else {
                                 damaged += 1;
@@ -141,7 +144,7 @@ impl Daemon {
                 _ => return Err(protocol("a message of the keeper's before Go")),
             }
         }
-        if let (Some(crash), Some(record)) = (&start.crash, &record) {
+        if let Some((crash, record)) = &last.call {
             self.take_up_terminals(crash, record);
         }
         // From here on the last daemon's record is gone: all it said is in the faces' own memory.
@@ -281,22 +284,51 @@ pub(super) fn face_parts(fds: Vec<OwnedFd>) -> Result<(OwnedFd, Memory), SysErro
     Ok((master, memory))
 }
 
-/// What the last daemon's last I/O returned, if it was on the face `id`.
-fn in_flight(crash: Option<&Crash>, record: Option<&Record>, id: FaceId) -> InFlight {
-    let (Some(crash), Some(record)) = (crash, record) else { return InFlight::default() };
-    if record.face != id {
-        return InFlight::default();
+/// What the last daemon's last call was, and what is known of its outcome.
+#[derive(Default)]
+struct LastCall {
+    call: Option<(Crash, Record)>,
+    /// Output it had read, where only that tells how much it was.
+    packet: Option<Vec<u8>>,
+}
+
+impl LastCall {
+    fn of(crash: Option<&Crash>, ledger: &Ledger) -> LastCall {
+        let Some((crash, record)) = crash.cloned().zip(ledger.last_record()) else {
+            return LastCall::default();
+        };
+        let packet = ledger.last_packet(&record).filter(|_| crash.returned_read.is_none());
+        LastCall { call: Some((crash, record)), packet }
     }
-    match record.kind {
-        Kind::PtyRead => {
-            InFlight { head: crash.returned_read.map(|n| record.offset + n), ..InFlight::default() }
+
+    /// What it returned, if it was on the face `id`.
+    fn in_flight(&self, id: FaceId) -> InFlight {
+        let Some((crash, record)) = self.call.as_ref().filter(|(_, record)| record.face == id)
+        else {
+            return InFlight::default();
+        };
+        let packet = self.packet.as_ref().map(|bytes| bytes.len() as u64);
+        match record.kind {
+            Kind::PtyRead => {
+                let read = crash.returned_read.or(packet);
+                InFlight { head: read.map(|n| record.offset + n), ..InFlight::default() }
+            }
+            Kind::PtyWrite => InFlight {
+                written: crash.returned_written.map(|n| record.offset + n),
+                doubt: crash.returned_written.is_none(),
+                ..InFlight::default()
+            },
+            _ => InFlight::default(),
         }
-        Kind::PtyWrite => InFlight {
-            written: crash.returned_written.map(|n| record.offset + n),
-            doubt: crash.returned_written.is_none(),
-            ..InFlight::default()
-        },
-        _ => InFlight::default(),
+    }
+
+    /// Puts what it had read from the face `id` and not yet put there into its memory.
+    fn bring(&self, id: FaceId, memory: &mut Memory) {
+        if let (Some((_, record)), Some(packet)) = (&self.call, &self.packet)
+            && self.in_flight(id).unnoted(memory).0 > 0
+        {
+            put_output(memory, record.offset, packet);
+        }
     }
 }
 

@@ -347,6 +347,16 @@ pub fn noted(memory: &Memory) -> (u64, u64) {
     (word(WORD_HEAD), word(WORD_WRITTEN))
 }
 
+/// Puts output into a face's journal that a daemon had read from `offset` on and had not put there.
+pub fn put_output(memory: &mut Memory, offset: u64, bytes: &[u8]) {
+    let ring = memory.journal.bytes_mut();
+    let start = (offset % ring.len().max(1) as u64) as usize;
+    let (turned, straight) = ring.split_at_mut(start);
+    for (place, byte) in straight.iter_mut().chain(turned).zip(bytes) {
+        *place = *byte;
+    }
+}
+
 /// Counts, in a face's header, a daemon that died while it parsed the face (`culprit`), or only reads the count.
 pub fn count_crash(memory: &mut Memory, culprit: bool) -> u64 {
     let at = WORD_CRASHES * 8;

@@ -5,6 +5,10 @@
 //! from the zombie by the keeper) less the published one is what that last call returned. So the last record
 //! always describes the last call, finished or not, and `head := offset + returned` is right in both cases.
 //!
+//! Where the kernel keeps no such count, PTYs are read in packet mode (TIOCPKT, ioctl_tty(2)), through memory shared
+//! with the keeper: as many bytes as are there (FIONREAD) and one more, which the kernel sets to tell that it gave
+//! them. So output is exact there too; of other calls nobody knows what the last one did.
+//!
 //! Owns the first `LEDGER_BYTES` of its memfd; the rest is the daemon's. Asks of the daemon: one thread that does
 //! I/O; no other read(2) or write(2) but inside `other`; and that it puts the result of a call into shared memory
 //! before it makes the next. Order of stores is program order: a kill may come between any two instructions, but
@@ -12,7 +16,9 @@
 
 use super::error::SysError;
 use super::memory::{self, MappedRegion, Mapping, PAGE_BYTES};
+use super::tty::readable_bytes;
 use crate::planted::{is_unaccounted, pass};
+use crate::region::Region;
 use crate::units::FaceId;
 use std::fs::File;
 use std::io;
@@ -20,8 +26,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
 
-/// Bytes at the start of the memfd that the ledger takes.
-pub const LEDGER_BYTES: usize = PAGE_BYTES;
+/// Bytes at the start of the memfd that the ledger takes: the records, and one packet.
+pub const LEDGER_BYTES: usize = 2 * PAGE_BYTES;
+/// What stands where the kernel has put no packet: no status of ioctl_tty(2) has all its bits.
+const NO_PACKET: u8 = 0xff;
+/// The status of a packet that is data.
+const DATA: u8 = 0;
 
 /// What the last call was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,12 +106,16 @@ struct Page {
 }
 
 const SLOT_WORDS: usize = 8;
-const _: () = assert!(size_of::<Page>() <= LEDGER_BYTES);
+const _: () = assert!(size_of::<Page>() <= PAGE_BYTES);
 
 /// The daemon's side of the record: publishes, does the call, adds up.
 #[derive(Debug)]
 pub struct Ledger {
     region: MappedRegion,
+    /// A status and what was read.
+    packet: MappedRegion,
+    /// PTYs are in packet mode.
+    packets: bool,
     accounting: Option<File>,
     read: u64,
     written: u64,
@@ -117,12 +131,34 @@ impl Ledger {
     pub fn open(fd: &impl AsFd) -> Result<(Ledger, MappedRegion), SysError> {
         let len = memory::length(fd).map_err(SysError::on("measure", "the ledger"))?;
         let rest = len.saturating_sub(LEDGER_BYTES);
-        let mut pieces = Mapping::of(fd, len.max(LEDGER_BYTES))?.carve(&[LEDGER_BYTES, rest]);
-        let rest = pieces.pop().expect("two pieces were carved");
-        let region = pieces.pop().expect("two pieces were carved");
-        let ledger =
-            Ledger { region, accounting: None, read: 0, written: 0, pid: std::process::id() };
+        let pieces = [PAGE_BYTES, LEDGER_BYTES - PAGE_BYTES, rest];
+        let mut pieces = Mapping::of(fd, len.max(LEDGER_BYTES))?.carve(&pieces);
+        let mut last = || pieces.pop().expect("three pieces were carved");
+        let (rest, packet, region) = (last(), last(), last());
+        let (packets, accounting, pid) = (false, None, std::process::id());
+        let ledger = Ledger { region, packet, packets, accounting, read: 0, written: 0, pid };
         Ok((ledger, rest))
+    }
+
+    /// Nobody will know what the last call returned: from here on PTYs are in packet mode, and read accordingly.
+    pub fn use_packets(&mut self) {
+        self.packets = true;
+    }
+
+    /// Whether PTYs are to be in packet mode.
+    pub fn uses_packets(&self) -> bool {
+        self.packets
+    }
+
+    /// What the last daemon's last read of a PTY, `record`, brought, if it was a read in packet mode that brought
+    /// something.
+    pub fn last_packet(&self, record: &Record) -> Option<Vec<u8>> {
+        let (status, bytes) = self.packet.bytes().split_first()?;
+        let len = usize::try_from(record.len).ok()?;
+        (record.kind == Kind::PtyRead && *status == DATA)
+            .then(|| bytes.get(..len))
+            .flatten()
+            .map(<[u8]>::to_vec)
     }
 
     /// Takes the totals so far from the kernel and publishes the first record of this process. To be called when
@@ -130,6 +166,7 @@ impl Ledger {
     ///
     /// Where the kernel keeps no account, totals start at 0 and recovery does without.
     pub fn start(&mut self) {
+        self.packet.bytes_mut()[0] = NO_PACKET;
         self.accounting = File::open("/proc/self/io").ok();
         self.take_totals();
         self.publish(Kind::Other, FaceId(0), 0, 0, 0);
@@ -148,6 +185,9 @@ impl Ledger {
         fd: BorrowedFd<'_>,
         bytes: &mut [u8],
     ) -> io::Result<usize> {
+        if self.packets && kind == Kind::PtyRead {
+            return self.read_packet(face, offset, extra, fd, bytes);
+        }
         memory::touch(bytes);
         self.publish(kind, face, offset, bytes.len() as u64, extra);
         // SAFETY: `bytes` is valid for writes of its length through the call.
@@ -157,6 +197,35 @@ impl Ledger {
         pass(kind.returned());
         self.read += got as u64;
         Ok(got)
+    }
+
+    /// Reads one packet. That there is none yet, or one that tells of something else, is `Interrupted`: to be tried
+    /// again.
+    fn read_packet(
+        &mut self,
+        face: FaceId,
+        offset: u64,
+        extra: u64,
+        fd: BorrowedFd<'_>,
+        bytes: &mut [u8],
+    ) -> io::Result<usize> {
+        let most = readable_bytes(&fd)?.min(bytes.len()).min(self.packet.bytes().len() - 1);
+        self.packet.bytes_mut()[0] = NO_PACKET;
+        self.publish(Kind::PtyRead, face, offset, most as u64, extra);
+        let packet = &mut self.packet.bytes_mut()[..=most];
+        // SAFETY: `packet` is valid for writes of its length through the call.
+        let got = unsafe { libc::read(fd.as_raw_fd(), packet.as_mut_ptr().cast(), packet.len()) };
+        compiler_fence(Ordering::SeqCst);
+        let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
+        pass(Kind::PtyRead.returned());
+        match (packet[0], got) {
+            (_, 0) => Ok(0),
+            (DATA, 2..) => {
+                bytes[..got - 1].copy_from_slice(&packet[1..got]);
+                Ok(got - 1)
+            }
+            _ => Err(io::ErrorKind::Interrupted.into()),
+        }
     }
 
     /// Publishes, then writes once to `fd`. `offset` is the absolute offset of the first byte.
@@ -328,14 +397,17 @@ impl AccountFile {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::region::Region;
+    use crate::sys::poll::{self, Watched};
+    use crate::sys::pty;
+    use crate::sys::tty::{self, WindowSize};
+    use std::time::Duration;
 
     #[test]
     fn the_last_record_survives_until_the_next_and_names_its_process() {
         let fd = memory::create_memfd("ledger", 3 * PAGE_BYTES).unwrap();
         let (mut ledger, mut rest) = Ledger::open(&fd).unwrap();
         assert_eq!(ledger.last_record(), None);
-        assert_eq!(rest.bytes_mut().len(), 2 * PAGE_BYTES);
+        assert_eq!(rest.bytes_mut().len(), PAGE_BYTES);
         let (from, to) = nix::unistd::pipe().unwrap();
         assert_eq!(
             ledger.write(Kind::PtyWrite, FaceId(3), 70, 9, to.as_fd(), b"hello").unwrap(),
@@ -357,8 +429,38 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_is_known_by_its_status_until_the_next_read() {
+        let fd = memory::create_memfd("packets", LEDGER_BYTES).unwrap();
+        let (mut ledger, _) = Ledger::open(&fd).unwrap();
+        ledger.start();
+        ledger.use_packets();
+        let pty = pty::open(WindowSize { rows: 24, cols: 80, pixels: (0, 0) }, &[]).unwrap();
+        tty::set_packet_mode(&pty.master, true).unwrap();
+        let known = || {
+            let (successor, _) = Ledger::open(&fd).unwrap();
+            successor.last_packet(&successor.last_record().unwrap())
+        };
+        let read = |ledger: &mut Ledger| {
+            let mut bytes = [0; 64];
+            let got = ledger.read(Kind::PtyRead, FaceId(1), 0, 0, pty.master.as_fd(), &mut bytes);
+            got.map(|n| bytes[..n].to_vec()).map_err(|e| e.kind())
+        };
+        assert_eq!(read(&mut ledger), Err(io::ErrorKind::WouldBlock));
+        assert_eq!(known(), None);
+        nix::unistd::write(&pty.slave, b"printed").unwrap();
+        let mut watched = [Watched::new(pty.master.as_fd(), true, false)];
+        poll::wait(&mut watched, Some(Duration::from_secs(10))).unwrap();
+        assert_eq!(read(&mut ledger).unwrap(), b"printed");
+        assert_eq!(known().unwrap(), b"printed");
+        // Its input is thrown away, which is told in a packet of its own.
+        tty::flush_input(&pty.slave).unwrap();
+        assert_eq!(read(&mut ledger), Err(io::ErrorKind::Interrupted));
+        assert_eq!((known(), read(&mut ledger)), (None, Err(io::ErrorKind::WouldBlock)));
+    }
+
+    #[test]
     fn the_face_being_parsed_is_known() {
-        let fd = memory::create_memfd("parsing", PAGE_BYTES).unwrap();
+        let fd = memory::create_memfd("parsing", LEDGER_BYTES).unwrap();
         let (mut ledger, _) = Ledger::open(&fd).unwrap();
         assert_eq!(ledger.parsing(), None);
         ledger.mark_parsing(FaceId(7), 1234);

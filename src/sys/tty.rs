@@ -230,6 +230,17 @@ pub fn flush_input(fd: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether each read of a PTY's master begins with a byte that tells what follows (TIOCPKT).
+///
+/// # Errors
+/// ENOTTY for what is no master.
+pub fn set_packet_mode(master: &impl AsFd, on: bool) -> io::Result<()> {
+    let on = libc::c_int::from(on);
+    // SAFETY: TIOCPKT reads one int from the place given.
+    checked(unsafe { libc::ioctl(master.as_fd().as_raw_fd(), libc::TIOCPKT, &raw const on) })?;
+    Ok(())
+}
+
 /// Bytes that can be read from a descriptor at once (FIONREAD).
 ///
 /// # Errors

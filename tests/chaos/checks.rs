@@ -228,18 +228,21 @@ impl World {
     fn check_typed(&mut self, typed: &BTreeMap<String, (String, u64)>, figures: &mut Figures) {
         let mut arrived = BTreeMap::new();
         for text in said(self.server.dir.path(), "count") {
-            for line in text.split(": ").nth(1).unwrap_or_default().lines() {
-                if let Some((who, n)) = line.split_once(' ') {
-                    arrived.insert(who.to_owned(), n.parse::<u64>().unwrap_or(0));
+            let (name, lines) = text.split_once(": ").unwrap_or_default();
+            for line in lines.lines() {
+                if let Some((voice, n)) = line.split_once(' ') {
+                    let n = n.parse::<u64>().unwrap_or(0);
+                    arrived.insert((name.to_owned(), voice.to_owned()), n);
                 }
             }
         }
         for (who, (id, n)) in typed {
             let face = self.faces.iter().find(|face| face.id == *id).unwrap();
-            let got = arrived.get(who).copied().unwrap_or(0);
             if !face.name.starts_with("echo") {
                 continue;
             }
+            let voice = who[who.len() - 1..].to_owned();
+            let got = arrived.get(&(face.name.clone(), voice)).copied().unwrap_or(0);
             figures.words_lost += n.saturating_sub(got);
             figures.words_doubled += got.saturating_sub(*n);
             if got != *n {

@@ -8,7 +8,6 @@ use crate::voice::Voice;
 use facemux::sys::poll::{self, Watched};
 use facemux::sys::tty::{self, Termios};
 use facemux::sys::{process, pty};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write, stdin};
 use std::os::fd::AsFd;
@@ -126,52 +125,67 @@ fn printer(desk: &Desk, seed: u64, rate: u64) {
     park();
 }
 
-/// Reads `WHO.N;` from several typists at once, each of whom counts from 1, and prints it again.
+/// Reads words from several typists at once, each of whom counts from 1, and prints them again.
 fn echo(mut desk: Desk) {
-    let (mut held, mut counts) = (Vec::new(), BTreeMap::<String, u64>::new());
+    let (mut held, mut counts, mut keys) = ([0u64; VOICES], [0u64; VOICES], 0);
     loop {
         let typed = desk.read(Duration::from_millis(100));
         if typed.is_empty() {
-            let said: Vec<String> = counts.iter().map(|(who, n)| format!("{who} {n}\n")).collect();
-            desk.say("count", &said.concat());
+            let said = ('a'..).zip(counts).map(|(who, n)| format!("{who} {n}\n"));
+            desk.say("count", &said.collect::<String>());
             if desk.stops() {
+                let wanted: u64 = counts.iter().map(|n| n / KEYS_EVERY).sum();
+                if keys != wanted || held != [0; VOICES] {
+                    return desk.fault(&format!("read {keys} of {wanted} keys, {held:?} is left"));
+                }
                 return desk.end();
             }
             continue;
         }
-        held.extend_from_slice(&typed);
         let mut shown = String::new();
-        while let Some(end) = held.iter().position(|byte| *byte == b';') {
-            let one: Vec<u8> = held.drain(..=end).collect();
-            let text = String::from_utf8_lossy(&one[..end]).into_owned();
-            let Some((who, n)) = understood(&text) else {
-                return desk.fault(&format!("read {text:?}"));
-            };
-            let count = counts.entry(who.to_owned()).or_default();
-            *count += 1;
-            if n != *count {
-                return desk.fault(&format!("{who} typed {n} where {count} should follow"));
+        for byte in typed {
+            let voice = usize::from(byte >> 5).wrapping_sub(1);
+            match (byte, byte & 0x1f | 0x20) {
+                (2, _) => keys += 1,
+                _ if voice >= VOICES => return desk.fault(&format!("read {byte:#x}")),
+                (_, b @ b'0'..=b'9') => held[voice] = held[voice] * 10 + u64::from(b - b'0'),
+                (_, b';') => {
+                    let n = std::mem::take(&mut held[voice]);
+                    counts[voice] += 1;
+                    if n != counts[voice] {
+                        let wanted = counts[voice];
+                        return desk.fault(&format!("voice {voice}: {n}, not {wanted}"));
+                    }
+                    shown += &format!("\x1b[3{}m{voice}.{n}\x1b[m\r\n", n % 8);
+                }
+                _ => return desk.fault(&format!("read {byte:#x}")),
             }
-            shown += &format!("\x1b[3{}m{text}\x1b[m\r\n", n % 8);
         }
         desk.print(shown.as_bytes());
     }
 }
 
-/// What is typed as the `n`th word of a typist: some of them with the first of the keys that detach, twice, which
-/// reaches the program once. Into an editor (`v...`) each is a line; a page (`p...`) has no such keys.
-pub fn word(who: &str, n: u64) -> String {
-    let end = if who.starts_with('v') { "\r" } else { ";" };
-    let keys = if who.starts_with('p') { "\x02" } else { "\x02\x02" };
-    format!("{who}.{n}{}{end}", if n.is_multiple_of(7) { keys } else { "" })
-}
+/// How many may type into one face: what each types is told from the others' byte by byte, for where one's input is
+/// cut in pieces another's may come between.
+pub const VOICES: usize = 3;
+/// Each so many-th word has the first of the keys that detach in it.
+const KEYS_EVERY: u64 = 7;
 
-/// Whose word it is, and which.
-fn understood(text: &str) -> Option<(&str, u64)> {
-    let (who, rest) = text.split_once('.')?;
-    let digits = rest.trim_end_matches('\x02');
-    let n: u64 = digits.parse().ok()?;
-    (rest.len() - digits.len() == usize::from(n.is_multiple_of(7))).then_some((who, n))
+/// What is typed as the `n`th word of a typist: some with the first of the keys that detach, twice, which reaches the
+/// program once. Into an editor (`v...`) each is a line; a page (`p...`) has no such keys; the name's last letter is
+/// the typist's voice.
+pub fn word(who: &str, n: u64) -> String {
+    let keys = match who.as_bytes()[0] {
+        _ if !n.is_multiple_of(KEYS_EVERY) => "",
+        b'p' => "\x02",
+        _ => "\x02\x02",
+    };
+    if who.starts_with('v') {
+        return format!("{who}.{n}{keys}\r");
+    }
+    let voice = 0x20 * (who.as_bytes()[who.len() - 1] - b'a');
+    let text = format!("{n}{keys};").into_bytes();
+    text.into_iter().map(|b| char::from(if b == 2 { b } else { b + voice })).collect()
 }
 
 /// A question and its answer.

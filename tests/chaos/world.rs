@@ -2,7 +2,7 @@
 
 use crate::common::{Dir, FACEMUX, Ran, Server, children, eventually};
 use crate::guests::{self, Caller, Guest};
-use crate::programs::said;
+use crate::programs::{VOICES, said};
 use crate::proxy::Proxy;
 use crate::rng::Rng;
 use crate::ssh;
@@ -54,6 +54,8 @@ pub struct Face {
     pub pid: u64,
     /// How much it had printed at the end.
     pub end: Arc<AtomicU64>,
+    /// How many type into it.
+    pub voices: u8,
 }
 
 pub struct World {
@@ -182,7 +184,7 @@ impl World {
             _ => Truth::Record,
         };
         let pid = self.info(&id)["pid"].as_u64().unwrap();
-        self.faces.push(Face { id, name, truth, pid, end: Arc::default() });
+        self.faces.push(Face { id, name, truth, pid, end: Arc::default(), voices: 0 });
     }
 
     pub fn info(&self, id: &str) -> serde_json::Value {
@@ -222,7 +224,8 @@ impl World {
 
     fn sit_at_a_terminal(&mut self, at: usize, types: bool) {
         let face = self.faces[at].id.clone();
-        let typist = types.then(|| self.next_typist(at));
+        let kind = if self.faces[at].name.starts_with("vim") { 'v' } else { 't' };
+        let typist = types.then(|| self.next_typist(at, kind));
         let terminal = self.server.terminal(&["attach", &face]);
         let seed = self.rng.next();
         let sat = Sat { face, typist, terminal, typed: 0, calls: 0 };
@@ -231,7 +234,8 @@ impl World {
 
     fn watch(&mut self, at: usize, straight: bool, drive: bool, size: Size, types: bool) {
         let socket = if straight { self.server.socket() } else { self.proxy.path.clone() };
-        let typist = types.then(|| self.next_typist(at));
+        let kind = if self.faces[at].name.starts_with("vim") { 'v' } else { 't' };
+        let typist = types.then(|| self.next_typist(at, kind));
         let drive = drive || types;
         let seed = self.rng.next();
         let face = self.faces[at].id.clone();
@@ -251,10 +255,12 @@ impl World {
         self.streams.push(stream::start(part, self.orders.clone(), end));
     }
 
-    fn next_typist(&mut self, at: usize) -> String {
+    fn next_typist(&mut self, at: usize, kind: char) -> String {
+        let voice = self.faces[at].voices;
+        self.faces[at].voices += 1;
+        assert!(usize::from(voice) < VOICES);
         self.typists += 1;
-        let kind = if self.faces[at].name.starts_with("vim") { 'v' } else { 't' };
-        format!("{kind}{}", self.typists)
+        format!("{kind}{}{}", self.typists, char::from(b'a' + voice))
     }
 
     /// Pages and SSH clients come.
@@ -266,10 +272,9 @@ impl World {
         };
         let (web, secure) = (port("web listens at 127.0.0.1:"), port("serving SSH at 127.0.0.1:"));
         for name in ["echo0", "echo1", "printer0", "asker0"] {
-            let Some(face) = self.faces.iter().find(|face| face.name == name) else { continue };
-            let (id, end) = (face.id.clone(), face.end.clone());
-            self.typists += 1;
-            let typist = name.starts_with("echo").then(|| format!("p{}", self.typists));
+            let Some(at) = self.faces.iter().position(|face| face.name == name) else { continue };
+            let (id, end) = (self.faces[at].id.clone(), self.faces[at].end.clone());
+            let typist = name.starts_with("echo").then(|| self.next_typist(at, 'p'));
             let (orders, seed) = (self.orders.clone(), self.rng.next() >> 1);
             let guest = guests::open_page(web, id, typist, seed);
             self.guests.push(guests::start_page(guest, web, orders, end, Rng::new(seed)));

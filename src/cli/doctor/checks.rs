@@ -85,7 +85,10 @@ fn accounting(daemon: Option<u32>) -> Check {
         Ok(_) => Check::ok(NAME, format!("{who} reads and writes are counted (/proc/PID/io)")),
         Err(e) => Check::warn(
             NAME,
-            format!("{e}: after a crash one write may be done twice or not at all"),
+            format!(
+                "{e}: after a crash of the daemon output is whole (PTYs are in packet mode), but of what was typed \
+                 one write may be done twice or not at all; the face's note then says so"
+            ),
         ),
     }
 }

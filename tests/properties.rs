@@ -12,10 +12,7 @@ use proptest::prelude::*;
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    // Open: with output as wild as this, pens that DECRC has stripped and orphaned halves of wide characters still
-    // come back as another pen or a space. tests/term_state.rs holds the same on the sequences programs use.
     #[test]
-    #[ignore = "open: see docs/decisions.md, what a restore cannot carry"]
     fn a_restored_terminal_goes_on_as_the_first(chance in prop::collection::vec(any::<u8>(), 0..600)) {
         checks::restore_goes_on(&chance);
     }

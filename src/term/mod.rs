@@ -120,6 +120,12 @@ impl Terminal {
         restore::restore(&self.screen, history_rows)
     }
 
+    /// Whether `restore` with the whole history rebuilds everything, also what does not show, as long as the size
+    /// stays: false in the rare cases of docs/decisions.md, "what a restore cannot carry".
+    pub fn restores_exactly(&self) -> bool {
+        restore::is_exact(&self.screen)
+    }
+
     /// The bytes that undo in a viewer's terminal what this one has set: modes, not text.
     pub fn undo_modes(&self) -> Vec<u8> {
         restore::undo(&self.screen)

@@ -8,6 +8,7 @@ use super::cell::Cell;
 use super::grid::Grid;
 use super::pack;
 use super::screen::{ALT, MAIN, Screen};
+use super::tables::Tables;
 use std::collections::VecDeque;
 
 /// A row out of its grid: its cells up to the last that is not blank, and whether it continues the row
@@ -42,17 +43,31 @@ impl Screen {
             return;
         }
         self.resize_main(rows, cols);
+        if cols != self.cols {
+            self.lay_open_line(cols);
+        }
         self.resize_alternate(rows, cols);
         self.rows = rows;
         self.cols = cols;
         for page in &mut self.pages {
-            page.saved.x = page.saved.x.min(cols - 1);
-            // Below the last row there is no place a restore could name.
-            page.saved.y = page.saved.y.min(rows as i64 - 1);
+            if page.grid.rows() > 0 {
+                page.saved.x = page.saved.x.min(cols - 1);
+                // Below the last row there is no place a restore could name.
+                page.saved.y = page.saved.y.min(rows as i64 - 1);
+            }
             page.top = 0;
             page.bottom = rows - 1;
         }
         self.widen_tabs();
+    }
+
+    /// The row that comes next may continue the newest line of the history, which has other rows now.
+    fn lay_open_line(&mut self, cols: usize) {
+        let Some(span) = self.history.spans().next() else { return };
+        let mut cells = Vec::new();
+        self.history.cells(&span, &mut Tables::default(), &mut cells);
+        let last = lay(&cells, cols, false).pop().unwrap_or_default();
+        self.history.set_row_cells(last.cells.len());
     }
 
     fn resize_main(&mut self, rows: usize, cols: usize) {
@@ -282,16 +297,11 @@ fn rewrap(
         let Some(next) = line.get(at + 1) else { break };
         // A row within a line is full, but for one column that a wide character left over.
         let wide = next.cells.first().is_some_and(|c| c.width() == 2);
-        let missing = old_cols.saturating_sub(row.cells.len());
-        if missing > 1 || (missing == 1 && !wide) {
-            cells.resize(cells.len() + missing, Cell::BLANK);
-        } else if wide && missing == 0 && !row.cells[old_cols - 1].has_content() {
-            let last = row.cells[old_cols - 1];
-            if last.width() == 1 {
-                cells.pop();
-                offset = offset.min(cells.len());
-            }
-        }
+        let blank = |cell: &Cell| !cell.has_content() && cell.width() == 1;
+        let left_over = wide && row.cells.get(old_cols - 1).is_none_or(blank);
+        let begin = cells.len() - row.cells.len();
+        cells.resize(begin + old_cols - usize::from(left_over), Cell::BLANK);
+        offset = offset.min(cells.len());
     }
     let end = pack::text_end(&cells, cols);
     let alone = line.len() == 1 && (cols > old_cols || end <= cols);

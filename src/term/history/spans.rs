@@ -15,6 +15,11 @@ impl History {
             left: if self.is_off() { 0 } else { self.lines.min(self.lines_max) },
         }
     }
+
+    /// Says how many cells the newest row has, once the lines are laid out for another width.
+    pub fn set_row_cells(&mut self, cells: usize) {
+        self.row_cells = cells;
+    }
 }
 
 /// Where a line lies.

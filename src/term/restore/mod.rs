@@ -4,10 +4,12 @@
 //! Holds no query, no bell and no clipboard write. The order matters: what a step needs and what it
 //! disturbs is said where it is taken.
 
+mod exact;
 mod modes;
 mod sgr;
 mod writer;
 
+pub use exact::is_exact;
 pub use modes::undo;
 
 use self::writer::Writer;
@@ -60,8 +62,6 @@ pub fn restore(screen: &Screen, history_rows: usize) -> Vec<u8> {
 /// Writes history. Returns whether there was any.
 fn history(screen: &Screen, rows: usize, writer: &mut Writer) -> bool {
     let mut any = false;
-    let page = &screen.pages[MAIN].grid;
-    let first = page.wrapped(0).then(|| (page.cell(0, 0), screen.tables.style(page.cell(0, 0))));
     history_rows(screen, rows, &mut |row, tables| {
         let continues = any && row.wrapped;
         if any && !continues {
@@ -69,8 +69,8 @@ fn history(screen: &Screen, rows: usize, writer: &mut Writer) -> bool {
         } else if row.wrapped && !any {
             writer.continue_nothing();
         }
-        let next = if row.newest { first } else { row.next.map(|c| (c, tables.style(c))) };
-        writer.row(row.cells, continues, next, tables);
+        let goes_on = row.goes_on || (row.newest && screen.pages[MAIN].grid.wrapped(0));
+        writer.row(row.cells, continues, goes_on, tables);
         any = true;
     });
     any
@@ -82,8 +82,8 @@ pub struct HistoryRow<'a> {
     pub cells: &'a [Cell],
     /// It continues the row before it.
     pub wrapped: bool,
-    /// The first cell of the row that continues it.
-    pub next: Option<Cell>,
+    /// Another continues it.
+    pub goes_on: bool,
     /// It is the last one.
     pub newest: bool,
 }
@@ -109,30 +109,30 @@ pub fn history_rows(screen: &Screen, rows: usize, each: &mut impl FnMut(HistoryR
         screen.history.cells(span, &mut tables, &mut cells);
         let begun =
             cells.first().is_some_and(|&c| pack::mark(c) == Some((pack::Mark::Row, screen.cols)));
-        lay(&cells, screen.cols, &mut row, &mut |cells, first, next| {
+        lay(&cells, screen.cols, &mut row, &mut |cells, first, goes_on| {
             at += 1;
             if at > skip {
                 let wrapped = !first || span.continues || begun;
-                each(HistoryRow { cells, wrapped, next, newest: at == found }, &tables);
+                each(HistoryRow { cells, wrapped, goes_on, newest: at == found }, &tables);
             }
         });
         renew(&mut tables);
     }
 }
 
-/// Calls `each` with every row of a line, whether it is its first, and the first cell of the next one.
-/// Returns their number.
+/// Calls `each` with every row of a line, whether it is its first, and whether another follows. Returns
+/// their number.
 fn lay(
     cells: &[Cell],
     cols: usize,
     row: &mut Vec<Cell>,
-    each: &mut impl FnMut(&[Cell], bool, Option<Cell>),
+    each: &mut impl FnMut(&[Cell], bool, bool),
 ) -> usize {
     let end = pack::text_end(cells, cols);
     let (mut at, mut rows) = (0, 0);
     loop {
         at = pack::lay_row(cells, at, end, cols, row);
-        each(row, rows == 0, cells.get(at).copied());
+        each(row, rows == 0, at < cells.len());
         rows += 1;
         if at >= cells.len() {
             return rows;
@@ -156,9 +156,8 @@ fn page_rows(screen: &Screen, page: usize, scrolled: bool, writer: &mut Writer) 
         if !continues && (y > 0 || scrolled) {
             writer.next_row();
         }
-        let next = (y + 1 < grid.rows() && grid.wrapped(y + 1)).then(|| grid.cell(y + 1, 0));
-        let next = next.map(|c| (c, screen.tables.style(c)));
-        writer.row(grid.used(y, &mut scratch), continues, next, &screen.tables);
+        let goes_on = y + 1 < grid.rows() && grid.wrapped(y + 1);
+        writer.row(grid.used(y, &mut scratch), continues, goes_on, &screen.tables);
     }
     if scrolled {
         // Blank rows at the end are needed to push the history off the screen.
@@ -240,6 +239,9 @@ fn place_saved(screen: &Screen, state: &Saved, writer: &mut Writer) {
     let link = if state.pen.extended { screen.pen.link } else { 0 };
     let style = Pen { base: state.pen, link, ..Pen::default() }.style();
     writer.exact_pen(&style, &screen.tables);
+    if state.pen.extended && style.link == 0 && !state.pen.underlined {
+        writer.any_link();
+    }
 }
 
 /// DECSC with this state.
@@ -290,8 +292,9 @@ fn titles(screen: &Screen, writer: &mut Writer) {
 /// Charsets, origin, cursor, pen and the character printed last.
 fn ending(screen: &Screen, writer: &mut Writer) {
     let page = screen.page();
-    let (x, y) = (page.x.min(screen.cols), page.y);
     let top = if screen.modes.origin { page.top } else { 0 };
+    // Another page's cursor may be outside the region.
+    let (x, y) = (page.x.min(screen.cols), page.y.max(top));
     let last = last_printed(screen);
     let pending = x == screen.cols;
     if screen.modes.origin {
@@ -318,16 +321,13 @@ fn ending(screen: &Screen, writer: &mut Writer) {
     }
     charsets(screen, writer);
     let printed = last.map(|at| (at, page.grid.cell(y, at)));
-    // Printing behind a wide character takes it away, unless both are printed in one go.
-    let cut = last.filter(|&at| at > 0 && page.grid.cell(y, at - 1).width() == 2);
-    if let Some(at) = cut {
+    if let Some(at) = last.filter(|&at| cuts(screen, at)) {
         writer.go(y, at - 1, top);
         writer.fill(page.grid.cell(y, at - 1), &screen.tables);
     } else if let Some(at) = last {
         writer.go(y, at, top);
     }
-    let place = last.or((!pending).then_some(x)).filter(|_| cut.is_none()).map(|x| (y, x));
-    pen(screen, place, writer);
+    pen(screen, writer);
     if screen.modes.insert {
         if let Some((_, cell)) = printed {
             // Printing it will insert it: it is taken out first.
@@ -357,11 +357,8 @@ fn charsets(screen: &Screen, writer: &mut Writer) {
             writer.send(&format!("\x1b{slot}{}", char::from(charset.last())));
         }
     }
-    match screen.shift {
-        0 => {}
-        1 => writer.send("\x0e"),
-        2 => writer.send("\x1bn"),
-        _ => writer.send("\x1bo"),
+    if screen.shift != 0 {
+        writer.send(shift(screen.shift));
     }
     if charset_is_stray(screen) && screen.page().saved.charset == screen.charset {
         // DECRC brings the set and the cursor; the cursor goes back to its place.
@@ -370,12 +367,33 @@ fn charsets(screen: &Screen, writer: &mut Writer) {
         let top = if screen.modes.origin { page.top } else { 0 };
         writer.moved();
         writer.forget_pen();
-        writer.go(page.y, page.x.min(screen.cols - 1), top);
+        writer.go(page.y.max(top), page.x.min(screen.cols - 1), top);
     }
 }
 
-/// The pen. `place`: where the cursor can be put again afterwards.
-fn pen(screen: &Screen, place: Option<(usize, usize)>, writer: &mut Writer) {
+/// The control that shifts in G0 to G3.
+fn shift(slot: usize) -> &'static str {
+    ["\x0f", "\x0e", "\x1bn", "\x1bo"][slot]
+}
+
+/// Whether the character in this column has cut a wide one: printing behind one takes it away, unless both are
+/// printed in one go.
+fn cuts(screen: &Screen, at: usize) -> bool {
+    let page = screen.page();
+    at > 0 && page.grid.cell(page.y, at - 1).width() == 2
+}
+
+/// The column to which the cursor can still be sent when the pen is set: that of the character printed last, or its
+/// own.
+fn place_of_pen(screen: &Screen) -> Option<usize> {
+    let x = screen.page().x;
+    last_printed(screen)
+        .or((x < screen.cols).then_some(x))
+        .filter(|&at| !cuts(screen, at) || at == x)
+}
+
+/// The pen.
+fn pen(screen: &Screen, writer: &mut Writer) {
     let pen = &screen.pen;
     let shown = pen.style();
     let mut style = Style { underline_color: pen.underline_color, link: pen.link, ..shown };
@@ -384,16 +402,24 @@ fn pen(screen: &Screen, place: Option<(usize, usize)>, writer: &mut Writer) {
         return writer.exact_pen(&style, &screen.tables);
     }
     // DECRC took the flag from a pen that still has underline style or link: the same happens here.
-    let saved = &screen.page().saved;
-    let alike = !saved.pen.extended && saved.charset == screen.charset;
-    let Some((y, x)) = place.filter(|_| alike) else {
+    let Some(x) = place_of_pen(screen).filter(|_| strips(screen)) else {
         return writer.exact_pen(&shown, &screen.tables);
     };
+    let saved = &screen.page().saved;
     style.underline = pen.underline;
     writer.exact_pen(&style, &screen.tables);
     writer.send("\x1b8");
+    if saved.charset != screen.charset {
+        writer.send(shift(screen.shift));
+    }
     let base = |base| Pen { base, ..Pen::default() }.style();
     writer.step_pen(&base(saved.pen), &base(pen.base));
     let top = if screen.modes.origin { screen.page().top } else { 0 };
-    writer.go(y, x, top);
+    writer.go(screen.page().y.max(top), x, top);
+}
+
+/// Whether DECRC with the cursor now saved takes from the pen what is set but does not show.
+fn strips(screen: &Screen) -> bool {
+    let saved = &screen.page().saved;
+    !saved.pen.extended && (saved.charset == screen.charset || !charset_is_stray(screen))
 }

@@ -2,6 +2,7 @@
 
 use super::sgr::{codes, put_sgr};
 use crate::term::cell::Cell;
+use crate::term::link::Link;
 use crate::term::style::{Attrs, Color, Style};
 use crate::term::tables::Tables;
 
@@ -15,17 +16,13 @@ pub struct Writer {
     y: usize,
     /// Its pen; the link is kept apart, since tables differ.
     style: Style,
-    link: Option<(Box<str>, Box<str>)>,
+    link: Option<Link>,
     /// Line feeds not yet sent.
     feeds: usize,
-    /// Style of the blank at the last row's end, when one column is left there.
-    left_over: Option<Style>,
-    /// Nothing was written in the last row.
-    blank_row: bool,
+    /// Style of the blank at the last row's end, when one column is left there, without its link.
+    left_over: Option<(Style, Option<Link>)>,
     /// The row being written continues the one before it.
     continues: bool,
-    /// The row being written is continued by the next.
-    goes_on: bool,
     /// Length of `out` after the last text: a mark or REP that came now would follow it.
     text_end: usize,
 }
@@ -43,9 +40,7 @@ impl Writer {
             link: None,
             feeds: 0,
             left_over: None,
-            blank_row: true,
             continues: false,
-            goes_on: false,
             text_end: 0,
         }
     }
@@ -77,48 +72,42 @@ impl Writer {
     }
 
     /// Writes a row where the cursor is: at its start, or for one that continues the row before, at
-    /// that row's end. `next` is the first cell of the row that continues this one, and its style.
-    pub fn row(
-        &mut self,
-        cells: &[Cell],
-        continues: bool,
-        next: Option<(Cell, Style)>,
-        tables: &Tables,
-    ) {
+    /// that row's end. `goes_on`: another continues it.
+    pub fn row(&mut self, cells: &[Cell], continues: bool, goes_on: bool, tables: &Tables) {
         let mut end = cells.iter().rposition(|&c| c != Cell::BLANK).map_or(0, |x| x + 1);
         let cells = &cells[..end];
         if continues {
             self.wrap(cells, tables);
         } else if end == 0 {
             self.left_over = None;
-            self.blank_row = true;
             return;
         }
-        self.blank_row = end == 0;
         self.flush_feeds();
         if !continues {
             self.halves(cells, tables);
         }
-        if let (Some(&last), Some((next, style))) = (cells.get(self.cols - 1), next)
-            && next.width() == 2
+        if let (Some(&last), true) = (cells.get(self.cols - 1), goes_on)
             && is_blank(last)
-            && tables.style(last) == style
         {
-            // Left over by the wide character, and will be again.
+            // Wrapping leaves it over.
             end = self.cols - 1;
         }
         self.continues = continues;
-        self.goes_on = next.is_some();
         let mut x = self.x;
         while x < end {
-            x += self.cells(cells, x, tables);
+            x += self.cells(&cells[..end], x, tables);
         }
         let last = (end + 1 == self.cols || end == self.cols).then(|| cells.get(self.cols - 1));
         self.left_over = match last {
-            Some(Some(cell)) if is_blank(*cell) => Some(tables.style(*cell)),
-            Some(None) => Some(Style::DEFAULT),
+            Some(Some(cell)) if is_blank(*cell) => Some(without_link(*cell, tables)),
+            Some(None) => Some((Style::DEFAULT, None)),
             _ => None,
         };
+        if self.left_over.is_some() && goes_on {
+            // Its link is one of these tables, which the next row may not share.
+            let style = last.flatten().map_or(Style::DEFAULT, |&cell| tables.style(cell));
+            self.pen(&style, tables);
+        }
     }
 
     /// Right halves whose character is gone: an insertion cut it in two, and so it is done here, before
@@ -154,7 +143,8 @@ impl Writer {
         let style = tables.style(first);
         let coloured = scrolls && style.bg != Color::Default;
         let wide = first.width() == 2;
-        let fits = wide && self.left_over == Some(style) && self.x < self.cols;
+        let fits =
+            wide && self.left_over == Some(without_link(first, tables)) && self.x < self.cols;
         if fits {
             self.move_right(self.cols - 1);
         }
@@ -173,31 +163,30 @@ impl Writer {
             }
             return;
         }
-        let full = self.x == self.cols;
-        let blank_row = self.blank_row;
-        let restore = self.left_over.unwrap_or_default();
-        self.pen_blank(Color::Default);
-        if !full {
-            self.send(&format!("\x1b[{}G", self.cols));
-            self.out.push(b' ');
-        }
-        self.out.push(b' ');
-        if blank_row {
-            // The row before is blank: erased up to the cursor, which stays beyond its end.
-            self.out.pop();
-            self.send("\x1b[1K ");
-        } else if !full && self.rows > 1 {
-            self.send(&format!("\x1b[A\x1b[{}G", self.cols));
-            self.pen_blank(restore.bg);
-            self.send("\x1b[X\x1b[B");
-        }
-        self.out.push(b'\r');
-        if !first.has_content() {
+        if self.x < self.cols {
+            self.leave_over(coloured_by(scrolls, self.left_over.as_ref()));
+        } else {
             self.pen_blank(Color::Default);
-            self.send("\x1b[X");
+            self.send(" \r");
+            if !first.has_content() {
+                self.send("\x1b[X");
+            }
         }
         self.y = (self.y + 1).min(self.rows - 1);
         self.x = 0;
+    }
+
+    /// Wraps where the last column is blank: a wide character that does not fit there leaves it so, and goes
+    /// from the next row again. `coloured`: that row came in with a background, which goes too.
+    fn leave_over(&mut self, coloured: bool) {
+        self.move_right(self.cols - 1);
+        if self.left_over.is_none() {
+            self.pen(&Style::DEFAULT, &Tables::default());
+        }
+        self.send("\u{4e00}\r");
+        self.pen_blank(Color::Default);
+        let columns = if coloured { self.cols } else { 2 };
+        self.send(&count("X", columns));
     }
 
     /// Writes the cells at `x` that go together. Returns how many.
@@ -243,11 +232,7 @@ impl Writer {
     /// it: half of a wide character is overwritten. Returns whether that could be done.
     fn leave(&mut self, cells: &[Cell], x: usize, tables: &Tables) -> bool {
         let last = cells[x..].iter().all(|c| !c.has_content());
-        // Wrapping writes into the last column once more, and then only a space can be there.
-        let kept = x + 1 < self.cols || !self.goes_on;
-        let Some(before) = x.checked_sub(1).filter(|_| last && kept && self.x <= x) else {
-            return false;
-        };
+        let Some(before) = x.checked_sub(1).filter(|_| last && self.x <= x) else { return false };
         // Back from behind the last column takes one step less.
         let back = if x + 1 == self.cols { "\x08" } else { "\x08\x08" };
         let wide = before > 0 && cells[before].is_right_half() && cells[before - 1].width() == 2;
@@ -400,17 +385,18 @@ impl Writer {
             self.style = to;
         }
         let link = tables.links.get(wanted.link);
-        let same = match (&self.link, link) {
-            (None, None) => true,
-            (Some((id, uri)), Some(link)) => *id == link.id && *uri == link.uri,
-            _ => false,
-        };
-        if !same {
+        if self.link.as_ref() != link {
             let (id, uri) = link.map_or(("", ""), |link| (&*link.id, &*link.uri));
             let id = if id.is_empty() { String::new() } else { format!("id={id}") };
             self.send(&format!("\x1b]8;{id};{uri}\x1b\\"));
-            self.link = link.map(|link| (link.id.clone(), link.uri.clone()));
+            self.link = link.cloned();
         }
+    }
+
+    /// Opens a link, whichever: the pen gets its flag.
+    pub fn any_link(&mut self) {
+        self.send("\x1b]8;;:\x1b\\");
+        self.link = Some(Link { id: "".into(), uri: ":".into() });
     }
 
     /// Erases a row that is all of one background up to the cursor, which stays where it is.
@@ -481,8 +467,19 @@ impl Writer {
     }
 }
 
+/// A cell's style with its link aside: numbers of links belong to a table.
+fn without_link(cell: Cell, tables: &Tables) -> (Style, Option<Link>) {
+    let style = tables.style(cell);
+    (Style { link: 0, ..style }, tables.links.get(style.link).cloned())
+}
+
 fn is_blank(cell: Cell) -> bool {
     !cell.has_content() && cell.width() == 1
+}
+
+/// Whether a row that scrolls in gets a background from this blank.
+fn coloured_by(scrolls: bool, blank: Option<&(Style, Option<Link>)>) -> bool {
+    scrolls && blank.is_some_and(|(style, _)| style.bg != Color::Default)
 }
 
 /// `CSI n final`, without the number when it is 1.

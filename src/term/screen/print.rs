@@ -9,6 +9,8 @@ use crate::term::width::{Place, place, width};
 /// Repetitions of one REP carried out one by one; beyond it whole rows of them are left out, which
 /// shows only in how often the same row scrolls by.
 const REPEATS_MAX: usize = 4096;
+/// The byte order mark.
+const MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl Screen {
     /// Prints what `bytes` begins with, up to a control, what is not UTF-8, or the end. Returns the bytes taken.
@@ -17,7 +19,7 @@ impl Screen {
         let mut at = 0;
         if self.charset == Charset::US && !self.modes.insert {
             let (style, _) = self.ids();
-            at = self.put_run(bytes, style, true);
+            at = self.put_run(bytes, style, self.preceding == 0);
             if at > 0 && bytes.get(at).is_none_or(|&b| b < 0x20) {
                 return at;
             }
@@ -26,27 +28,31 @@ impl Screen {
     }
 
     /// The same where a row ended, or something else comes than ordinary characters. At the `start` of a run it may cut
-    /// a wide character.
+    /// a wide character; what was printed just before belongs to the same run, however the output was cut.
     #[inline(never)]
     fn print_on(&mut self, bytes: &[u8], start: bool) -> usize {
-        if printable(bytes).is_none() {
-            return 0;
+        // xterm.js drops byte order marks everywhere: one alone prints nothing.
+        let marks =
+            bytes.chunks_exact(MARK.len()).take_while(|mark| *mark == MARK).count() * MARK.len();
+        if printable(&bytes[marks..]).is_none() {
+            return marks;
         }
         let (style, _) = self.ids();
+        let preceding = self.preceding;
         let page = self.page_mut();
         let (x, y) = (page.x, page.y);
+        let start = start && preceding == 0;
         if start && !page.grid.ends_before(y, x) && x > 0 && page.grid.cell(y, x - 1).width() == 2 {
             page.grid.set(y, x - 1, Cell::blank(style));
         }
         let plain = self.charset == Charset::US && !self.modes.insert;
-        let mut at = 0;
+        let mut at = marks;
         while let Some((c, len)) = printable(&bytes[at..]) {
             if plain && self.modes.wrap && self.page().x + usize::from(width(c)) > self.cols {
                 // Whatever it is, it begins the next row.
                 self.wrap(style);
             } else {
                 at += len;
-                // xterm.js drops byte order marks everywhere.
                 if c != '\u{feff}' {
                     self.put(self.charset.map(c), style);
                 }

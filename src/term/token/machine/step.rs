@@ -119,6 +119,7 @@ impl Machine {
     fn payload(&mut self, b: u8) {
         if self.string.len() <= DCS_BYTES_MAX {
             self.string.push(b);
+            self.raw.push(b);
         }
     }
 

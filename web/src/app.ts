@@ -10,7 +10,7 @@ import { el, iconButton } from './dom';
 import { type Face, decodeFace, label } from './face';
 import { FilterPanel, FindBar } from './find';
 import { KeyBar } from './keybar';
-import type { Command } from './keys';
+import { type Command, command } from './keys';
 import { openMenu } from './menu';
 import { Notebook } from './notebook';
 import { type Entry, openPalette } from './palette';
@@ -23,7 +23,7 @@ import { Store, UNCONNECTED, neighbour, ordered } from './store';
 import { Tabs } from './tabs';
 import { apply, isDark, onPreference } from './theme';
 import { Toasts } from './toasts';
-import { Views } from './views';
+import { Views, mac } from './views';
 
 const narrow = matchMedia('(max-width: 760px)');
 
@@ -67,7 +67,6 @@ export class App {
       create: () => void this.create(),
       settings: () => this.openSettings(),
       theme: () => this.changeSettings({ theme: isDark(this.notebook.memory.theme) ? 'light' : 'dark' }),
-      palette: () => this.openPalette(),
       leave: () => { this.closeDrawer(); this.focusTerminal(); },
     });
     this.views = new Views(this.store, this.notebook, this.toasts, {
@@ -122,6 +121,7 @@ export class App {
     const shade = el('div', { class: 'shade', onclick: () => this.closeDrawer() });
     this.root.replaceChildren(this.sidebar.element, shade, main, this.toasts.element);
     this.showSidebar(this.notebook.memory.sidebar && !narrow.matches);
+    this.root.addEventListener('keydown', (event) => this.pressed(event));
     onPreference(() => this.changeSettings({}));
     addEventListener('online', () => this.network(true));
     addEventListener('offline', () => this.network(false));
@@ -312,6 +312,15 @@ export class App {
       { name: 'Theme as the system', run: () => this.changeSettings({ theme: 'system' }) },
       { name: 'Settings', run: () => this.openSettings() },
     ]);
+  }
+
+  /** The page's keys beside the terminal, which sees to its own: who is in the list gets out of it by them. */
+  private pressed(event: KeyboardEvent): void {
+    if (event.defaultPrevented || (event.target instanceof Element && event.target.closest('.xterm'))) return;
+    const named = command(event, mac);
+    if (named === null || named === 'copy' || named === 'paste') return;
+    event.preventDefault();
+    this.run(named);
   }
 
   private run(command: Command): void {

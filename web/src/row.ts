@@ -60,7 +60,7 @@ export function row(state: State, face: Face, now: number): Row {
     unread: viewed || connection.unread === 0 ? '' : connection.unread > 99 ? '99+' : String(connection.unread),
     bell: state.bells[face.id] === true,
     progress: state.progress[face.id] ?? null,
-    others: Math.max(0, face.viewers - attached),
+    others: face.ended ? 0 : Math.max(0, face.viewers - attached),
     idle: idle(face, state.limits.idleSeconds),
     viewed,
     note: face.note ?? '',

@@ -11,7 +11,6 @@ export interface SidebarEvents {
   create(): void;
   settings(): void;
   theme(): void;
-  palette(): void;
   leave(): void;
 }
 
@@ -30,7 +29,6 @@ export class Sidebar {
         iconButton('plus', 'New face', () => events.create(), { class: 'icon-button strong' })),
       this.list, this.empty,
       el('div', { class: 'sidebar-foot' },
-        iconButton('command', 'Commands', () => events.palette()),
         iconButton('theme', 'Light or dark', () => events.theme()),
         iconButton('settings', 'Settings', () => events.settings())));
     this.rows = new Keyed(this.list, (id) => new RowElement(id, events));

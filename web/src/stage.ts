@@ -23,7 +23,7 @@ export class Stage {
   private readonly caption = el('p', { class: 'caption', hidden: true });
   private readonly more: HTMLButtonElement;
   private readonly tip = el('div', { class: 'tip', role: 'tooltip', hidden: true });
-  private readonly over = el('div', { class: 'over', hidden: true });
+  private readonly over = el('div', { class: 'over', role: 'status', hidden: true });
   private readonly nothing: HTMLElement;
   private overShown = '';
 
@@ -49,7 +49,7 @@ export class Stage {
   letterbox(view: View | null): void {
     const boxed = view !== null && view.boxed && !view.leads;
     set(this.area, { 'data-boxed': boxed });
-    this.caption.hidden = !boxed;
+    this.caption.hidden = !boxed || !this.over.hidden;
     if (boxed) write(this.caption, `${view.cols} \u00d7 ${view.rows}${view.drive ? '. Type to fit it to this window.' : ', as its leader has it.'}`);
   }
 
@@ -76,6 +76,7 @@ export class Stage {
     if (key === this.overShown) return;
     this.overShown = key ?? '';
     this.over.hidden = !face || !(face.ended || lost);
+    if (!this.over.hidden) this.caption.hidden = true;
     if (!face || this.over.hidden) return;
     if (face.ended) {
       delete this.over.dataset['floating'];
@@ -91,7 +92,7 @@ export class Stage {
   private certificate(face: Face, end: Certificate | null): Node[] {
     const facts: [string, string][] = [];
     if (end?.at) facts.push(['When', new Date(end.at).toLocaleString()]);
-    if (end?.by) facts.push(['By', end.by]);
+    if (end?.by && !end.reason.includes(end.by)) facts.push(['By', end.by]);
     if (end?.reaped.length) facts.push(['Ended with it', end.reaped.slice(0, 12).join(', ')]);
     return [
       el('p', { class: 'over-title' }, `${label(face)} ${ending(end)}`),

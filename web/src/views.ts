@@ -35,7 +35,8 @@ export interface Around {
 /** How long the count of viewers may take to follow an attachment, in milliseconds. */
 const COUNTED_WITHIN = 150;
 
-const mac = /Mac|iPhone|iPad/.test(navigator.platform);
+/** Whether the keyboard is a Mac's. */
+export const mac = /Mac|iPhone|iPad/.test(navigator.platform);
 
 /** All views. */
 export class Views {
@@ -67,6 +68,7 @@ export class Views {
     if (!view) return;
     this.store.dispatch({ type: 'viewing', id, now: Date.now() });
     if (before !== view) before?.terminal.hide();
+    this.toasts.take(`ended-${id}`);
     view.terminal.show();
     this.resized();
     this.claim();
@@ -113,11 +115,12 @@ export class Views {
     this.quiet.set(id, setTimeout(() => this.store.dispatch({ type: 'quiet', id }), QUIET_AFTER));
   }
 
-  /** A face ended, here or elsewhere: said once, with its certificate. */
+  /** A face ended, here or elsewhere: said once, with its certificate; below its screen where that is seen. */
   ended(id: number, end: Certificate | null): void {
     const face = this.store.state.faces[id];
     if (!face || (face.ended && (face.end || !end))) return;
     this.store.dispatch({ type: 'ended', id, end });
+    if (this.store.state.viewed === id && !document.hidden) return;
     this.toasts.show({ text: `${label(face)} ${ending(end)}`, ...(end ? { detail: end.reason } : {}), about: `ended-${id}`, tone: end?.code === 0 ? 'plain' : 'bad' });
   }
 

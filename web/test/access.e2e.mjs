@@ -71,6 +71,24 @@ for (const colorScheme of ['light', 'dark']) {
   });
 }
 
+for (const colorScheme of ['light', 'dark']) {
+  test(`axe finds nothing serious in the plain pages, ${colorScheme}`, { timeout: 60_000 }, async () => {
+    const ended = await server.face(`gone-${colorScheme}`, '/bin/sh', '-c', 'echo last words');
+    await until('its end', async () => (await server.info(ended)).state === 'ended');
+    const stranger = await (await browser.newContext({ colorScheme })).newPage();
+    const known = await (await window(browser, server, { colorScheme })).newPage();
+    for (const [page, path, heading] of [
+      [stranger, '/?face=1', 'Sign in'], [stranger, '/?t=wrong', 'Sign in'], [known, '/?face=99999', 'No such face'], [known, `/?face=${ended}`, `gone-${colorScheme} has ended`],
+    ]) {
+      await page.goto(server.url + path);
+      await page.waitForSelector(`h1:has-text("${heading}")`);
+      assert.deepEqual(await faults(page), [], path);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} is not wider than its window`);
+    }
+    await stranger.context().close();
+  });
+}
+
 test('a phone has keys, targets of 44 pixels and a list that makes room', { timeout: 60_000 }, async () => {
   const id = await server.face('phone', '/bin/cat', '-v');
   const context = await window(browser, server, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });

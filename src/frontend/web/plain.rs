@@ -70,7 +70,7 @@ pub fn gone(name: &str, command: &str, end: &EndReport, screen: &str) -> String 
     if let Some(signal) = end.signal {
         row("Signal", &signal.to_string());
     }
-    if let Some(by) = &end.by {
+    if let Some(by) = end.by.as_ref().filter(|by| !end.reason.contains(by.as_str())) {
         row("Asked by", by);
     }
     if !end.reaped.is_empty() {

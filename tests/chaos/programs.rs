@@ -128,12 +128,13 @@ fn printer(desk: &Desk, seed: u64, rate: u64) {
 /// Reads words from several typists at once, each of whom counts from 1, and prints them again.
 fn echo(mut desk: Desk) {
     let (mut held, mut counts, mut keys) = ([0u64; VOICES], [0u64; VOICES], 0);
+    let mut quiet = Instant::now();
     loop {
         let typed = desk.read(Duration::from_millis(100));
         if typed.is_empty() {
             let said = ('a'..).zip(counts).map(|(who, n)| format!("{who} {n}\n"));
             desk.say("count", &said.collect::<String>());
-            if desk.stops() {
+            if desk.stops() && quiet.elapsed() > SETTLED {
                 let wanted: u64 = counts.iter().map(|n| n / KEYS_EVERY).sum();
                 if keys != wanted || held != [0; VOICES] {
                     return desk.fault(&format!("read {keys} of {wanted} keys, {held:?} is left"));
@@ -142,6 +143,7 @@ fn echo(mut desk: Desk) {
             }
             continue;
         }
+        quiet = Instant::now();
         let mut shown = String::new();
         for byte in typed {
             let voice = usize::from(byte >> 5).wrapping_sub(1);
@@ -238,6 +240,9 @@ fn asker(mut desk: Desk, seed: u64) {
     desk.end();
 }
 
+/// A program that has read all and prints nothing for this long has done all.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// Runs a program on a terminal of its own, copies both ways, and keeps what it prints.
 #[allow(clippy::zombie_processes)] // Both end with the face.
 fn record(mut desk: Desk, argv: &[String]) {
@@ -268,9 +273,11 @@ fn record(mut desk: Desk, argv: &[String]) {
             let read = (&master).read(&mut bytes).unwrap_or(0);
             desk.print(&bytes[..read]);
         }
-        if typed || printed {
+        // What it was typed and has not read yet.
+        let unread = waiting.len() + tty::readable_bytes(&slave).unwrap();
+        if typed || printed || unread > 0 {
             quiet = Instant::now();
-        } else if desk.stops() && quiet.elapsed() > Duration::from_millis(500) {
+        } else if desk.stops() && quiet.elapsed() > SETTLED {
             assert!(child.try_wait().unwrap().is_none(), "{argv:?} has ended");
             drop(slave);
             return desk.end();

@@ -23,18 +23,24 @@ pub struct Sat {
 /// Sits down and types until `hush`, looks until `finish`.
 pub fn start(mut sat: Sat, orders: Arc<Orders>, seed: u64) -> JoinHandle<Sat> {
     std::thread::spawn(move || {
-        let (mut rng, mut next) = (Rng::new(seed), Instant::now());
+        let (mut rng, mut next, mut hushed) = (Rng::new(seed), Instant::now(), false);
         while !orders.finish.load(Ordering::Relaxed) {
             sat.terminal.collect(Duration::from_millis(5));
             let hush = orders.hush.load(Ordering::Relaxed);
+            if hush && !hushed && sat.terminal.unread() == 0 {
+                hushed = true;
+                orders.hushed.fetch_add(1, Ordering::Relaxed);
+            }
             if let Some(typist) = sat.typist.as_ref().filter(|_| !hush && Instant::now() >= next) {
+                // An editor takes a person's pace.
+                let (most, pause) = if typist.starts_with('v') { (1, 9) } else { (3, 7) };
                 let mut words = String::new();
-                for _ in 0..1 + rng.spread(3) {
+                for _ in 0..1 + rng.spread(most) {
                     sat.typed += 1;
                     words += &word(typist, sat.typed);
                 }
                 sat.terminal.type_collecting(words.as_bytes());
-                next = Instant::now() + Duration::from_millis(rng.spread(7));
+                next = Instant::now() + Duration::from_millis(rng.spread(pause));
             }
         }
         sat

@@ -369,7 +369,7 @@ impl World {
     }
 
     fn strike(&mut self) {
-        if self.rng.once_in(20) {
+        if self.rng.once_in(12) {
             let frontend = if self.rng.once_in(2) { "web" } else { "ssh" };
             self.kill(frontend);
         }
@@ -402,7 +402,7 @@ impl World {
 
     /// Everybody stops typing, all that was typed arrives; programs stop.
     pub fn calm(&mut self) {
-        let typing = (self.streams.len() + self.guests.len()) as u64;
+        let typing = (self.streams.len() + self.guests.len() + self.sats.len()) as u64;
         self.orders.hush.store(true, Ordering::Relaxed);
         if !self.wait(|w| w.orders.hushed.load(Ordering::Relaxed) >= typing) {
             self.faults.push("typed input was not accepted in the end".into());

@@ -245,6 +245,11 @@ impl Terminal {
         eventually("the program has ended", || self.poll_end());
     }
 
+    /// Bytes that were typed and nobody has read yet.
+    pub fn unread(&self) -> usize {
+        tty::readable_bytes(&self.slave).unwrap()
+    }
+
     /// The settings now.
     pub fn settings(&self) -> Termios {
         Termios::of(&self.slave).unwrap()

@@ -7,7 +7,7 @@
 mod armed;
 
 #[cfg(feature = "planted")]
-pub use armed::{arm, is_quick, is_unaccounted, pass, swallow};
+pub use armed::{arm, arm_here, is_quick, is_unaccounted, pass, swallow};
 
 #[cfg(feature = "planted")]
 use std::cell::Cell;

@@ -62,11 +62,13 @@ fn run(args: &mut Args) -> Result<u8, Stop> {
         }
         Way::Done => {
             out::line(&format!(
-                "upgraded from {} to {}: {} faces and {} of {viewers} viewers kept, {} ms, of which faces waited {} ms",
+                "upgraded from {} to {}: {} {} and {} of {viewers} {} kept, {} ms, of which faces waited {} ms",
                 outcome.from,
                 outcome.to.unwrap_or_default(),
                 outcome.faces,
+                if outcome.faces == 1 { "face" } else { "faces" },
                 await_viewers(args, viewers),
+                if viewers == 1 { "viewer" } else { "viewers" },
                 outcome.ms,
                 outcome.pause_ms,
             ));

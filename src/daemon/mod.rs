@@ -6,9 +6,10 @@
 
 mod conn;
 mod effects;
+pub mod handed;
 mod keeper;
 mod ptys;
-mod remembered;
+pub mod remembered;
 mod start;
 mod terminals;
 mod turn;

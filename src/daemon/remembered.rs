@@ -22,12 +22,14 @@ const HELD: usize = 40;
 /// A copy of what is held: the position it is true at, its length, its bytes.
 const HELD_BYTES: usize = 16 + HELD_KEY_BYTES_MAX;
 const ENTRY_BYTES: usize = HELD + 2 * HELD_BYTES;
+/// Bytes of it all.
+pub const REMEMBERED_BYTES: usize = TYPED_BYTES + TERMINALS_REMEMBERED * ENTRY_BYTES;
 /// Bytes of one key as a terminal sends it.
 const HELD_KEY_BYTES_MAX: usize = 28;
 
 /// How a viewer types.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Habits {
+pub struct Habits {
     /// What it types reaches the face.
     pub drive: bool,
     /// The keys that detach: how many, and which.
@@ -48,11 +50,12 @@ impl Habits {
 }
 
 /// The keys' page and the table.
-pub(super) struct Remembered {
+pub struct Remembered {
     region: MappedRegion,
 }
 
 impl Remembered {
+    /// In `region`, which begins with zeros.
     pub fn new(region: MappedRegion) -> Remembered {
         Remembered { region }
     }
@@ -181,9 +184,9 @@ mod tests {
     use crate::sys::memory::{Mapping, create_memfd};
 
     fn remembered() -> Remembered {
-        let len = TYPED_BYTES + TERMINALS_REMEMBERED * ENTRY_BYTES;
-        let fd = create_memfd("remembered", len).unwrap();
-        Remembered::new(Mapping::of(&fd, len).unwrap().carve(&[len]).remove(0))
+        let fd = create_memfd("remembered", REMEMBERED_BYTES).unwrap();
+        let mapping = Mapping::of(&fd, REMEMBERED_BYTES).unwrap();
+        Remembered::new(mapping.carve(&[REMEMBERED_BYTES]).remove(0))
     }
 
     #[test]

@@ -1,25 +1,24 @@
 //! How a daemon begins: it hears from the keeper what there is, takes over what the last daemon left, and says so.
 
 use super::conn::Conns;
+use super::handed::{self, LastCall};
 use super::keeper::{Heard, KeeperLink};
 use super::ptys::Ptys;
 use super::remembered::Remembered;
 use super::terminals::Terminals;
 use super::{Daemon, Source};
 use crate::face::InFlight;
-use crate::face::detach::DetachKeys;
-use crate::face::memory::{Memory, layout, put_output, total_bytes};
-use crate::limits::TYPED_BYTES;
-use crate::mux::{KeptKeys, Mux, Now, Recovered, Surroundings, Typist};
+use crate::face::memory::{Memory, layout, total_bytes};
+use crate::mux::{Mux, Now, Recovered, Surroundings};
 use crate::planted::pass;
 use crate::region::Region;
-use crate::sys::ledger::{Kind, Ledger, Record};
+use crate::sys::ledger::Ledger;
 use crate::sys::memory::{Mapping, length};
 use crate::sys::socket::send_vectored;
 use crate::sys::{SysError, log as backend, poll, process, sandbox};
 use crate::units::FaceId;
 use crate::wire::encode;
-use crate::wire::keeper::{Crash, FromKeeper, KeptFace, Start, ToKeeper};
+use crate::wire::keeper::{FromKeeper, KeptFace, Start, ToKeeper};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll};
 use std::collections::VecDeque;
@@ -145,7 +144,9 @@ impl Daemon {
             }
         }
         if let Some((crash, record)) = &last.call {
-            self.take_up_terminals(crash, record);
+            let now = self.now();
+            let remembered = &mut self.terminals.remembered;
+            handed::take_up(remembered, &mut self.mux, now, (crash, record), &mut self.ptys);
         }
         // From here on the last daemon's record is gone: all it said is in the faces' own memory.
         pass("recovered");
@@ -178,65 +179,12 @@ impl Daemon {
         Ok(())
     }
 
-    /// What the last daemon was doing with a handed terminal when it ended.
-    fn take_up_terminals(&mut self, crash: &Crash, record: &Record) {
-        let token = record.extra;
-        match record.kind {
-            Kind::TermWrite
-                if self.terminals.remembered.get(token).is_some_and(|at| at != u64::MAX) =>
-            {
-                let reached = crash.returned_written.map(|n| record.offset + n);
-                let noted = self.terminals.remembered.get(token);
-                if let Some(painted) = reached.zip(noted).and_then(|(to, at)| to.checked_sub(at))
-                    && painted > 0
-                {
-                    let face = record.face;
-                    log::info!(
-                        "face {face}: in flight when the last daemon ended: {painted} painted"
-                    );
-                }
-                self.terminals.remembered.set(token, reached);
-            }
-            Kind::TermRead => {
-                let read = crash.returned_read.unwrap_or(0).min(TYPED_BYTES as u64) as usize;
-                self.take_up_keys(record, read);
-            }
-            _ => {}
-        }
-    }
-
     /// Gives back the memory of a face whose PTY could be watched.
     fn watch(&mut self, id: FaceId, master: OwnedFd, memory: Memory) -> Result<Memory, SysError> {
         self.ptys
             .add(self.poll.registry(), id, master)
             .map_err(SysError::on("watch", "a face's PTY"))?;
         Ok(memory)
-    }
-
-    /// Keys were read from a handed terminal: they are typed, unless that had been seen to.
-    fn take_up_keys(&mut self, record: &Record, read: usize) {
-        let (token, position) = (record.extra, record.offset);
-        let remembered = &mut self.terminals.remembered;
-        let after = position + read as u64;
-        if read == 0 || remembered.held(token, after).is_some() {
-            return;
-        }
-        let keys = remembered.keys()[..read].to_vec();
-        let habits = remembered.habits(token);
-        let held = remembered.held(token, position).unwrap_or_default();
-        let kept = KeptKeys {
-            typist: Typist { face: record.face, token, position },
-            keys: &keys,
-            drive: habits.drive,
-            detach: DetachKeys::resume(habits.keys(), &held),
-        };
-        log::info!("face {}: in flight when the last daemon ended: {read} keys", record.face);
-        let now = self.now();
-        let (held, leaves) = self.mux.handle_kept_keys(now, kept, &mut self.ptys);
-        if leaves {
-            self.terminals.remembered.leave(token);
-        }
-        self.terminals.remembered.hold(token, after, &held);
     }
 
     /// Gives whether its screen is what it was, or in quarantine as it was.
@@ -282,54 +230,6 @@ pub(super) fn face_parts(fds: Vec<OwnedFd>) -> Result<(OwnedFd, Memory), SysErro
     let memory =
         Memory::from_pieces(pieces).ok_or_else(|| protocol("a face's memory has other pieces"))?;
     Ok((master, memory))
-}
-
-/// What the last daemon's last call was, and what is known of its outcome.
-#[derive(Default)]
-struct LastCall {
-    call: Option<(Crash, Record)>,
-    /// Output it had read, where only that tells how much it was.
-    packet: Option<Vec<u8>>,
-}
-
-impl LastCall {
-    fn of(crash: Option<&Crash>, ledger: &Ledger) -> LastCall {
-        let Some((crash, record)) = crash.cloned().zip(ledger.last_record()) else {
-            return LastCall::default();
-        };
-        let packet = ledger.last_packet(&record).filter(|_| crash.returned_read.is_none());
-        LastCall { call: Some((crash, record)), packet }
-    }
-
-    /// What it returned, if it was on the face `id`.
-    fn in_flight(&self, id: FaceId) -> InFlight {
-        let Some((crash, record)) = self.call.as_ref().filter(|(_, record)| record.face == id)
-        else {
-            return InFlight::default();
-        };
-        let packet = self.packet.as_ref().map(|bytes| bytes.len() as u64);
-        match record.kind {
-            Kind::PtyRead => {
-                let read = crash.returned_read.or(packet);
-                InFlight { head: read.map(|n| record.offset + n), ..InFlight::default() }
-            }
-            Kind::PtyWrite => InFlight {
-                written: crash.returned_written.map(|n| record.offset + n),
-                doubt: crash.returned_written.is_none(),
-                ..InFlight::default()
-            },
-            _ => InFlight::default(),
-        }
-    }
-
-    /// Puts what it had read from the face `id` and not yet put there into its memory.
-    fn bring(&self, id: FaceId, memory: &mut Memory) {
-        if let (Some((_, record)), Some(packet)) = (&self.call, &self.packet)
-            && self.in_flight(id).unnoted(memory).0 > 0
-        {
-            put_output(memory, record.offset, packet);
-        }
-    }
 }
 
 /// Waits for the keeper's next message; only before the loop turns.

@@ -3,8 +3,8 @@
 //! A terminal is given back however the viewing ends: its modes undone, its settings as they were.
 
 use super::Source;
+use super::handed::{self, Pen};
 use super::remembered::Remembered;
-use crate::limits::CHUNK_BYTES;
 use crate::mux::{Chunk, ClientId, Mux, Now, Typist};
 use crate::sys::ledger::{Kind, Ledger};
 use crate::sys::tty::Termios;
@@ -72,16 +72,14 @@ impl Terminals {
         undo: &[u8],
     ) {
         let Some(terminal) = self.map.remove(&id) else { return };
-        if !terminal.dead {
-            // What the terminal does not take at once is lost: its person has stopped it, and waits for nothing.
-            let _ = ledger.write(Kind::Other, FaceId(0), 0, id, terminal.fd.as_fd(), undo);
-        }
+        let undo = if terminal.dead { b"" } else { undo };
+        let mut pen = Written { ledger, terminal: &terminal, id };
+        handed::give_back(&mut pen, &mut self.remembered, terminal.token, undo);
         if let Some(saved) = terminal.saved {
             // It may be gone by now; then there is nothing to restore.
             let _ = saved.apply(&terminal.fd);
         }
         let _ = registry.deregister(&mut SourceFd(&terminal.fd.as_raw_fd()));
-        self.remembered.forget(terminal.token);
     }
 
     /// Reads once what was typed, into `remembered.keys()`.
@@ -108,30 +106,33 @@ impl Terminals {
     /// Writes what a viewer is due, as far as its terminal takes it.
     pub fn pump(&mut self, ledger: &mut Ledger, id: ClientId, mux: &mut Mux, now: Now) {
         let Some(terminal) = self.map.get_mut(&id) else { return };
-        if mux.reached(id).is_none() {
-            self.remembered.set(terminal.token, None);
+        let ready = !terminal.blocked && !terminal.dead;
+        let mut pen = Written { ledger, terminal, id };
+        match handed::pump(&mut pen, &mut self.remembered, mux, now, (id, ready)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => terminal.blocked = true,
+            Err(_) => terminal.dead = true,
         }
-        while !terminal.blocked && !terminal.dead {
-            let Some(Typist { face, token, .. }) = mux.typist(id) else { return };
-            let Some(chunk) = mux.chunk(now, id, CHUNK_BYTES) else { return };
-            let (offset, bytes, resumable) = match &chunk {
-                Chunk::Restore { offset, bytes, .. } => (*offset, *bytes, false),
-                Chunk::Output { offset, first, .. } => (*offset, *first, true),
-            };
-            self.remembered.set(token, resumable.then_some(offset.0));
-            if bytes.is_empty() {
-                mux.handle_sent(now, id, 0);
-                continue;
-            }
-            match ledger.write(Kind::TermWrite, face, offset.0, token, terminal.fd.as_fd(), bytes) {
-                Ok(n) => {
-                    mux.handle_sent(now, id, n);
-                    self.remembered.set(token, mux.reached(id).map(|at| at.0));
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => terminal.blocked = true,
-                Err(_) => terminal.dead = true,
-            }
-        }
+    }
+}
+
+/// A terminal under the daemon's hand.
+struct Written<'a> {
+    ledger: &'a mut Ledger,
+    terminal: &'a Terminal,
+    id: ClientId,
+}
+
+impl Pen for Written<'_> {
+    fn write(&mut self, whose: Typist, chunk: &Chunk<'_>) -> io::Result<usize> {
+        let (kind, offset, bytes) = handed::stroke(chunk);
+        let fd = self.terminal.fd.as_fd();
+        self.ledger.write(kind, whose.face, offset, whose.token, fd, bytes)
+    }
+
+    fn undo(&mut self, bytes: &[u8]) {
+        let fd = self.terminal.fd.as_fd();
+        // What the terminal does not take at once is lost: its person has stopped it, and waits for nothing.
+        let _ = self.ledger.write(Kind::Other, FaceId(0), 0, self.id, fd, bytes);
     }
 }

@@ -2,14 +2,13 @@
 
 use super::conn::Reading;
 use super::keeper::Heard;
-use super::remembered::Habits;
-use super::{Daemon, start};
+use super::{Daemon, handed, start};
 use crate::limits::{ECHO_TIME, PTY_READ_BYTES, TURN_BYTES, TYPED_BYTES};
-use crate::mux::{ClientId, Typist};
+use crate::mux::ClientId;
 use crate::planted::pass;
 use crate::sys::SysError;
 use crate::sys::ledger::Kind;
-use crate::units::{FaceId, Offset};
+use crate::units::FaceId;
 use crate::wire::keeper::{FromKeeper, ToKeeper};
 use crate::wire::{Frame, Holder, Message, Refusal, Reply, Request, decode};
 use mio::event::Event;
@@ -199,8 +198,7 @@ impl Daemon {
                         &self.terminals.remembered.keys()[..n],
                         &mut self.ptys,
                     );
-                    let held = self.mux.held_keys(id);
-                    self.terminals.remembered.hold(typist.token, typist.position + n as u64, held);
+                    handed::note_keys(&mut self.terminals.remembered, &self.mux, id, typist, n);
                     self.await_echo(id);
                     if n == TYPED_BYTES
                         && let Some(terminal) = self.terminals.map.get_mut(&id)
@@ -329,11 +327,8 @@ impl Daemon {
             self.conns.pump(id, &mut self.mux, now);
             return;
         }
-        if let Request::Attach(attach) = &mut request
-            && matches!(attach.holder, Holder::Daemon { .. })
-        {
-            let known = self.terminals.remembered.get(attach.token).map(Offset);
-            attach.resume = known.or(attach.resume);
+        if let Request::Attach(attach) = &mut request {
+            handed::find_place(&self.terminals.remembered, attach);
         }
         self.mux.handle_request(now, id, request, &mut self.ptys);
         if !lent {
@@ -342,24 +337,10 @@ impl Daemon {
         // Refused: nobody has written to it. One that was watched is given back with its modes undone.
         match self.mux.typist(id) {
             None => self.terminals.give_back(self.poll.registry(), &mut self.ptys.ledger, id, b""),
-            Some(typist) => self.seat_typist(id, typist),
-        }
-    }
-
-    /// Somebody types on a handed terminal from here on: what of it must outlive this daemon is remembered, and what
-    /// the last one left of it is taken up.
-    fn seat_typist(&mut self, id: ClientId, typist: Typist) {
-        let remembered = &mut self.terminals.remembered;
-        let (drive, keys) = self.mux.habits(id);
-        remembered.set_habits(typist.token, Habits::new(drive, &keys));
-        if let Some((position, held)) = remembered.last_held(typist.token)
-            && position == typist.position + held.len() as u64
-        {
-            self.mux.resume_keys(id, &keys, &held);
-        }
-        if remembered.leaves(typist.token) {
-            let now = self.now();
-            self.mux.handle_request(now, id, Request::Leave, &mut self.ptys);
+            Some(typist) => {
+                let remembered = &mut self.terminals.remembered;
+                handed::seat(remembered, &mut self.mux, now, (id, typist), &mut self.ptys);
+            }
         }
     }
 

@@ -173,9 +173,7 @@ impl Mux {
             .get(&viewer.face)
             .and_then(|l| l.face.terminal().map(|t| (t, l.face.complete())));
         let mut undo = match terminal {
-            Some((terminal, complete))
-                if viewer.at == complete && viewer.restore.is_none() && viewer.crop.is_none() =>
-            {
+            Some((terminal, complete)) if viewer.at == complete && viewer.is_in_step() => {
                 terminal.undo_modes()
             }
             _ => UNDO.to_vec(),

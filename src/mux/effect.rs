@@ -72,20 +72,27 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// The names of all kinds.
+    pub const NAMES: [&str; 11] = [
+        "Send", "Close", "GiveBack", "Upgrade", "Keeper", "SetSize", "Write", "Read", "Deliver",
+        "Exhaust", "Drop",
+    ];
+
     /// Its kind's name, for tests.
     pub fn name(&self) -> &'static str {
-        match self {
-            Effect::Send { .. } => "Send",
-            Effect::Close { .. } => "Close",
-            Effect::GiveBack { .. } => "GiveBack",
-            Effect::Upgrade { .. } => "Upgrade",
-            Effect::Keeper(_) => "Keeper",
-            Effect::SetSize { .. } => "SetSize",
-            Effect::Write { .. } => "Write",
-            Effect::Read { .. } => "Read",
-            Effect::Deliver { .. } => "Deliver",
-            Effect::Exhaust { .. } => "Exhaust",
-            Effect::Drop { .. } => "Drop",
-        }
+        let kind = match self {
+            Effect::Send { .. } => 0,
+            Effect::Close { .. } => 1,
+            Effect::GiveBack { .. } => 2,
+            Effect::Upgrade { .. } => 3,
+            Effect::Keeper(_) => 4,
+            Effect::SetSize { .. } => 5,
+            Effect::Write { .. } => 6,
+            Effect::Read { .. } => 7,
+            Effect::Deliver { .. } => 8,
+            Effect::Exhaust { .. } => 9,
+            Effect::Drop { .. } => 10,
+        };
+        Effect::NAMES[kind]
     }
 }

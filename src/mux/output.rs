@@ -131,8 +131,7 @@ impl Mux {
     /// The offset up to which a viewer has everything; `None` while it is due a restore.
     pub fn reached(&self, client: ClientId) -> Option<Offset> {
         let viewer = self.viewer(client)?;
-        (viewer.restore.is_none() && viewer.stale.is_none() && viewer.crop.is_none())
-            .then_some(viewer.at)
+        viewer.is_in_step().then_some(viewer.at)
     }
 
     /// What a viewer gets next, at most `most` bytes; `None` when it has everything it may have now. What was sent

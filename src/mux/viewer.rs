@@ -131,6 +131,11 @@ impl Viewer {
                 && self.stale.is_some_and(|due| due > now && self.armed == due)
     }
 
+    /// What it shows is the face's screen at `at`: no restore is on its way or due, no picture is shown instead.
+    pub fn is_in_step(&self) -> bool {
+        self.restore.is_none() && self.stale.is_none() && self.crop.is_none()
+    }
+
     /// How far it may be sent output: its window beyond what it has shown.
     pub fn limit(&self) -> Offset {
         if self.window == 0 { Offset(u64::MAX) } else { self.shown.plus(self.window as usize) }

@@ -2,6 +2,7 @@
 //! output it cannot bear.
 
 use super::{Bug, plant};
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -42,6 +43,11 @@ struct Armed {
     die: fn(&str),
 }
 
+thread_local!(static HERE: Cell<Option<Here>> = const { Cell::new(None) });
+
+/// How many places this thread still passes, and what becomes of it then.
+type Here = (u64, fn(&'static str));
+
 static ARMED: OnceLock<Armed> = OnceLock::new();
 /// How often `place` is still passed by.
 static LEFT: AtomicU64 = AtomicU64::new(0);
@@ -76,8 +82,19 @@ pub fn arm(words: &str, chance: u64, die: fn(&str)) {
     let _ = ARMED.set(armed);
 }
 
+/// Has this thread call `die` at the place that comes after `passes` others, or never.
+pub fn arm_here(passes: Option<u64>, die: fn(&'static str)) {
+    HERE.set(passes.map(|passes| (passes, die)));
+}
+
 /// A place at which this process may be killed.
 pub fn pass(place: &'static str) {
+    if let Some((passes, die)) = HERE.get() {
+        HERE.set(passes.checked_sub(1).map(|left| (left, die)));
+        if passes == 0 {
+            die(place);
+        }
+    }
     let Some(armed) = ARMED.get() else { return };
     if armed.place == place && LEFT.fetch_sub(1, Ordering::Relaxed) == 1 {
         (armed.die)(place);

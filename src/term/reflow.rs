@@ -238,6 +238,11 @@ impl Screen {
             page.grid = Grid::new(rows, cols);
             for y in cut..old.rows().min(cut + rows) {
                 page.grid.put_row(y - cut, old.used(y, &mut Vec::new()), old.wrapped(y));
+                let last = page.grid.cell(y - cut, cols - 1);
+                if last.width() == 2 {
+                    // Nothing that can be printed leaves half of it there, so no viewer could be shown it.
+                    page.grid.set(y - cut, cols - 1, Cell::ascii(b' ', last.style()));
+                }
             }
             page.saved.y = (page.saved.y - cut as i64).max(0);
         }

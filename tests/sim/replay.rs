@@ -1,6 +1,7 @@
 //! A face whose daemon is killed between any two reads shows, answers and gates as if nothing had happened.
 
-use crate::world::{JOURNAL, map};
+use crate::keeper::map;
+use crate::world::JOURNAL;
 use facemux::face::memory::total_bytes;
 use facemux::face::{Face, InFlight};
 use facemux::sys::memory::create_memfd;

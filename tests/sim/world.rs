@@ -1,18 +1,18 @@
-//! The world around the registry: keeper, PTYs, clients, a clock, and kills of the daemon at any effect.
+//! The world around the registry: PTYs, clients, a clock. The keeper and kills of the daemon are in `keeper`, terminals
+//! handed over in `lent`.
 
 use crate::child::Child;
 use crate::client::Viewer;
+use crate::keeper::{Keeper, Lives};
+use crate::lent::remembered;
 use crate::rng::Rng;
-use facemux::face::InFlight;
-use facemux::face::memory::{Memory, layout, total_bytes};
-use facemux::mux::{ClientId, Effect, Kernel, Meta, Mux, Now, Recovered, Surroundings};
-use facemux::region::Region;
-use facemux::sys::memory::{Mapping, create_memfd};
+use facemux::daemon::remembered::Remembered;
+use facemux::mux::{ClientId, Effect, Kernel, Mux, Now, Surroundings};
+use facemux::sys::ledger::Kind as Call;
 use facemux::units::{FaceId, Size};
-use facemux::wire::keeper::{Exit, KeptFace, Settings, ToKeeper};
+use facemux::wire::keeper::Settings;
 use facemux::wire::{EndReport, Kind, Message, NewFace, Reply, Request, SizePolicy};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// Bytes of a journal: small, so that viewers are lapped often.
@@ -21,13 +21,6 @@ pub const JOURNAL: usize = 8192;
 pub const MAX_FACES: usize = 4;
 /// Lines of history.
 pub const LINES: usize = 50;
-
-/// What the keeper holds of a face.
-struct Kept {
-    memfd: OwnedFd,
-    meta: Vec<u8>,
-    exited: Option<Exit>,
-}
 
 /// One client connection and what it is for.
 pub struct Seat {
@@ -41,16 +34,16 @@ pub struct World {
     pub rng: Rng,
     pub now: Now,
     pub mux: Mux,
-    kept: BTreeMap<FaceId, Kept>,
+    pub keeper: Keeper,
+    /// How the daemon dies.
+    pub lives: Lives,
     pub children: BTreeMap<FaceId, Child>,
     pub seats: Vec<Seat>,
-    certificates: BTreeMap<FaceId, Vec<u8>>,
-    to_start: VecDeque<(FaceId, u64, Vec<u8>)>,
-    to_exit: VecDeque<(FaceId, Exit)>,
-    control: ClientId,
+    /// Whose terminal the daemon has, by connection.
+    pub lent: BTreeMap<ClientId, usize>,
+    pub remembered: Remembered,
+    pub control: ClientId,
     next_client: ClientId,
-    durable: u64,
-    to_reserve: Option<u64>,
     pub created: BTreeSet<FaceId>,
     pub ended: BTreeMap<FaceId, EndReport>,
     pub exhaust: BTreeSet<FaceId>,
@@ -58,12 +51,11 @@ pub struct World {
     pub snapshot: Vec<u8>,
     pub seen: BTreeMap<&'static str, u64>,
     pub events: u64,
-    pub kills: u64,
+    /// Sent by the daemon, not yet by the kernel.
+    pub outbox: Vec<(ClientId, Message)>,
+    touched: Vec<ClientId>,
+    closing: BTreeSet<ClientId>,
     bytes: Vec<u8>,
-    /// One in so many effects the daemon is killed after; 0 for never.
-    kill_one_in: usize,
-    in_flight: BTreeMap<FaceId, InFlight>,
-    killed: bool,
     /// What the wall's clock would show if nobody touched it.
     true_ms: u64,
     clock: Rng,
@@ -82,7 +74,7 @@ impl Kernel for Plain {
     }
 }
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings {
         max_faces: MAX_FACES as u32,
         max_faces_per_user: 0,
@@ -100,21 +92,19 @@ fn settings() -> Settings {
 impl World {
     pub fn new(seed: u64) -> World {
         let mut rng = Rng::new(seed);
-        let kill_one_in = [0, 0, 400, 60][rng.below(4)];
+        let lives = Lives::new(&mut rng);
         let mut world = World {
             rng,
             now: Now { mono: Duration::from_secs(1000), wall_ms: 1_000_000 },
             mux: Mux::new(settings(), Surroundings::default(), 1, 4),
-            kept: BTreeMap::new(),
+            keeper: Keeper::new(4),
+            lives,
             children: BTreeMap::new(),
             seats: Vec::new(),
-            certificates: BTreeMap::new(),
-            to_start: VecDeque::new(),
-            to_exit: VecDeque::new(),
+            lent: BTreeMap::new(),
+            remembered: remembered(),
             control: 1,
             next_client: 2,
-            durable: 4,
-            to_reserve: None,
             created: BTreeSet::new(),
             ended: BTreeMap::new(),
             exhaust: BTreeSet::new(),
@@ -122,11 +112,10 @@ impl World {
             snapshot: Vec::new(),
             seen: BTreeMap::new(),
             events: 0,
-            kills: 0,
+            outbox: Vec::new(),
+            touched: Vec::new(),
+            closing: BTreeSet::new(),
             bytes: vec![0; JOURNAL],
-            kill_one_in,
-            in_flight: BTreeMap::new(),
-            killed: false,
             true_ms: 1_000_000,
             clock: Rng::new(!seed),
         };
@@ -136,6 +125,7 @@ impl World {
 
     /// Time goes on.
     pub fn wait(&mut self, time: Duration) {
+        self.unblock();
         self.now.mono += time;
         self.true_ms += time.as_millis() as u64;
         // People set the wall's clock: back by up to a quarter of an hour, or right again.
@@ -171,29 +161,39 @@ impl World {
         self.ask(Request::New(Box::new(new)));
     }
 
-    /// Does what the registry decided, and what follows, unless the daemon is killed over it.
+    /// Does what the registry decided, and what follows; the daemon may be killed after any of it.
     pub fn settle(&mut self) {
-        if std::mem::take(&mut self.killed) {
-            return self.kill_daemon();
-        }
-        while let Some(effect) = self.mux.poll_effect() {
-            self.events += 1;
-            *self.seen.entry(effect.name()).or_default() += 1;
-            self.perform(effect);
-            if self.kill_one_in > 0 && self.rng.once_in(self.kill_one_in) {
-                self.killed = true;
+        self.strike("decided");
+        loop {
+            while let Some(effect) = self.mux.poll_effect() {
+                let name = effect.name();
+                self.events += 1;
+                *self.seen.entry(name).or_default() += 1;
+                self.perform(effect);
+                self.strike(name);
             }
-            if std::mem::take(&mut self.killed) {
-                return self.kill_daemon();
-            }
+            let Some(client) = self.touched.pop() else { return };
+            self.pump(client);
+            self.strike("sent");
         }
+    }
+
+    /// The daemon may be killed here.
+    pub fn strike(&mut self, place: &'static str) {
+        self.lives.strike(&mut self.rng, place);
     }
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Send { client, message } => self.deliver_message(client, &message),
-            Effect::Close { client } => self.close(client),
-            Effect::Keeper(message) => self.tell_keeper(message),
+            Effect::Send { client, message } => {
+                self.outbox.push((client, message));
+                self.touch(client);
+            }
+            Effect::Close { client } => {
+                self.closing.insert(client);
+                self.touch(client);
+            }
+            Effect::Keeper(message) => self.keeper.hear(message),
             Effect::SetSize { face, size, .. } => {
                 if let Some(child) = self.children.get_mut(&face) {
                     child.sizes.push((child.taken.len(), size));
@@ -201,14 +201,36 @@ impl World {
             }
             Effect::Write { face } => self.write(face),
             Effect::Read { face } => self.read(face),
-            Effect::Deliver { client } => self.deliver(client, usize::MAX),
+            Effect::Deliver { client } if self.lent.contains_key(&client) => {
+                self.write_terminal(client)
+            }
+            Effect::Deliver { client } => self.touch(client),
             Effect::Exhaust { face } => {
                 self.exhaust.insert(face);
             }
-            Effect::Drop { face } => {
-                self.kept.remove(&face);
-            }
-            Effect::GiveBack { .. } | Effect::Upgrade { .. } => {}
+            Effect::Drop { face } => self.keeper.forget(face),
+            Effect::GiveBack { client, undo } => self.give_back(client, &undo),
+            Effect::Upgrade { .. } => self.keeper.upgrading = true,
+        }
+    }
+
+    fn touch(&mut self, client: ClientId) {
+        if !self.touched.contains(&client) {
+            self.touched.push(client);
+        }
+    }
+
+    /// A connection is given what waits for it: messages, then its stream.
+    fn pump(&mut self, client: ClientId) {
+        let outbox = std::mem::take(&mut self.outbox);
+        let (mine, others) = outbox.into_iter().partition(|(to, _)| *to == client);
+        self.outbox = others;
+        for (_, message) in mine {
+            self.deliver_message(client, &message);
+        }
+        self.deliver(client, usize::MAX);
+        if self.closing.remove(&client) {
+            self.close(client);
         }
     }
 
@@ -231,11 +253,8 @@ impl World {
                     *id > self.created.last().copied().unwrap_or(FaceId(0)),
                     "id {id} was used before"
                 );
-                assert!(
-                    id.0 < self.durable,
-                    "id {id} was given before it was durable ({})",
-                    self.durable
-                );
+                let durable = self.keeper.durable;
+                assert!(id.0 < durable, "id {id} was given before it was durable ({durable})");
                 self.created.insert(*id);
                 let living = self.children.values().filter(|c| c.alive).count();
                 assert!(living <= MAX_FACES, "{living} faces live, the limit is {MAX_FACES}");
@@ -250,63 +269,10 @@ impl World {
         self.replies.push_back(reply.clone());
     }
 
-    fn tell_keeper(&mut self, message: ToKeeper) {
-        match message {
-            ToKeeper::Spawn(spawn) => {
-                self.to_start.push_back((spawn.id, spawn.memory_bytes, spawn.meta));
-            }
-            ToKeeper::End { id, .. } => {
-                self.to_exit.push_back((id, Exit::Signal { signal: 1, oom: false }))
-            }
-            ToKeeper::Keep { id, bytes } => {
-                self.certificates.insert(id, bytes);
-            }
-            ToKeeper::Forget { id } => {
-                self.certificates.remove(&id);
-            }
-            ToKeeper::Reserve { upto } => self.to_reserve = Some(upto),
-            _ => {}
-        }
-    }
-
-    /// The keeper does one of the things it was asked.
-    pub fn keeper_turn(&mut self) {
-        if let Some(upto) = self.to_reserve.take() {
-            self.durable = self.durable.max(upto);
-            self.mux.handle_reserved(self.now, self.durable, &mut Plain);
-        } else if let Some((id, bytes, meta)) = self.to_start.pop_front() {
-            self.start(id, bytes, meta);
-        } else if let Some((id, exit)) = self.to_exit.pop_front()
-            && let Some(child) = self.children.get_mut(&id)
-            && std::mem::replace(&mut child.alive, false)
-        {
-            if let Some(kept) = self.kept.get_mut(&id) {
-                kept.exited = Some(exit);
-            }
-            self.mux.handle_exited(self.now, id, exit, Vec::new());
-        }
-        self.settle();
-    }
-
-    fn start(&mut self, id: FaceId, bytes: u64, meta: Vec<u8>) {
-        if self.rng.once_in(12) {
-            return self.mux.handle_spawn_failed(self.now, id, 2, "start program: no such file");
-        }
-        let memfd = create_memfd("sim", bytes as usize).unwrap();
-        let memory = map(&memfd);
-        self.children.insert(id, Child::new(id, size_of(&meta)));
-        self.kept.insert(id, Kept { memfd, meta, exited: None });
-        self.mux.handle_spawned(self.now, id, 100 + id.0 as u32, memory);
-    }
-
-    /// The keeper has done all it was asked.
-    pub fn keeper_is_idle(&self) -> bool {
-        self.to_start.is_empty() && self.to_exit.is_empty() && self.to_reserve.is_none()
-    }
-
     /// A program ends by itself.
     pub fn exit(&mut self, id: FaceId) {
-        self.to_exit.push_back((id, Exit::Code(self.rng.below(4) as i32)));
+        let code = self.rng.below(4) as i32;
+        self.keeper.see_exit(id, code);
     }
 
     /// The daemon reads a PTY once.
@@ -326,13 +292,8 @@ impl World {
         }
         assert_eq!(offset.0, child.taken.len() as u64, "the journal's head is not what was read");
         let n = child.read(space, &mut self.rng);
-        if self.kill_one_in > 0 && self.rng.once_in(self.kill_one_in) {
-            // Killed between the read and the daemon's knowing of it.
-            self.in_flight
-                .insert(id, InFlight { head: Some(offset.0 + n as u64), ..InFlight::default() });
-            self.killed = true;
-            return;
-        }
+        self.lives.call(Call::PtyRead, id, offset.0, 0, n);
+        self.strike("face read returned");
         self.mux.handle_output(self.now, id, n);
     }
 
@@ -345,27 +306,33 @@ impl World {
         if n == 0 {
             return;
         }
-        if self.kill_one_in > 0 && self.rng.once_in(self.kill_one_in) {
-            self.in_flight
-                .insert(id, InFlight { written: Some(position + n as u64), ..InFlight::default() });
-            self.killed = true;
-            return;
-        }
+        self.lives.call(Call::PtyWrite, id, position, 0, n);
+        self.strike("face write returned");
         self.mux.handle_written(self.now, id, n, &mut Plain);
     }
 
     /// A viewer stops reading, or reads on: its connection has room again.
-    pub fn stall(&mut self, at: usize) {
+    pub fn stall(&mut self, at: usize, stalled: bool) {
         let seat = &mut self.seats[at];
-        seat.viewer.stalled ^= true;
-        if !seat.viewer.stalled {
+        seat.viewer.stalled = stalled;
+        if stalled {
+            seat.viewer.diligent = false;
+        } else {
             self.deliver(self.seats[at].client, usize::MAX);
+            self.settle();
         }
     }
 
     /// The daemon sends a viewer what it may have, at most `most` bytes.
     pub fn deliver(&mut self, client: ClientId, most: usize) {
-        let Some(at) = self.seats.iter().position(|s| s.client == client && s.viewer.attached)
+        if self.lent.contains_key(&client) {
+            return self.write_terminal(client);
+        }
+        let Some(at) = self
+            .seats
+            .iter()
+            .position(|s| s.client == client && s.viewer.attached)
+            .filter(|at| !self.seats[*at].viewer.hands)
         else {
             return;
         };
@@ -384,6 +351,7 @@ impl World {
             let printed = self.children.get(&seat.viewer.face).map_or(&[][..], |c| &c.taken);
             seat.viewer.take(&chunk, n, printed);
             left = left.saturating_sub(n.max(1));
+            self.strike("stream sent");
             self.mux.handle_sent(self.now, client, n);
         }
     }
@@ -398,21 +366,22 @@ impl World {
     /// A viewer that has no connection comes (back).
     pub fn connect(&mut self, at: usize) {
         let client = self.next_client;
-        self.next_client += 1;
         let seat = &mut self.seats[at];
         if seat.client != 0 || seat.viewer.ended || seat.viewer.detached {
             return;
         }
+        self.next_client += 1;
         seat.client = client;
-        let attach = seat.viewer.attach();
+        let mut attach = seat.viewer.attach();
+        self.lend(at, Some(&mut attach));
         self.mux.handle_connect(client);
         self.mux.handle_request(self.now, client, Request::Attach(Box::new(attach)), &mut Plain);
+        self.seat_lender(client);
         self.settle();
-        if let Some(seat) = self.seats.get_mut(at)
-            && seat.client == client
-            && !seat.viewer.attached
-        {
+        if self.seats[at].client == client && !self.seats[at].viewer.attached {
             self.close(client);
+            self.settle();
+            self.seats[at].viewer.turned_away();
         }
     }
 
@@ -420,7 +389,10 @@ impl World {
     pub fn cut(&mut self, at: usize) {
         let client = self.seats[at].client;
         if client != 0 {
-            self.seats[at].viewer.diligent = false;
+            let viewer = &mut self.seats[at].viewer;
+            viewer.diligent = false;
+            // Who hands its terminal over is a process: it does not come back.
+            viewer.detached |= viewer.hands;
             self.close(client);
             self.settle();
         }
@@ -428,6 +400,9 @@ impl World {
 
     /// A viewer sends what it has typed and not sent.
     pub fn send_input(&mut self, at: usize) {
+        if self.seats[at].viewer.hands {
+            return self.type_keys(at);
+        }
         let seat = &mut self.seats[at];
         let viewer = &mut seat.viewer;
         if seat.client == 0
@@ -459,6 +434,9 @@ impl World {
         }
         seat.viewer.resize(size);
         let client = seat.client;
+        if seat.viewer.stopped {
+            return;
+        }
         self.mux.handle_request(
             self.now,
             client,
@@ -468,71 +446,13 @@ impl World {
         self.settle();
     }
 
-    /// SIGKILL to the daemon; the keeper starts another, which takes over from shared memory.
-    pub fn kill_daemon(&mut self) {
-        self.kills += 1;
-        for seat in &mut self.seats {
-            (seat.client, seat.viewer.attached) = (0, false);
-            seat.viewer.sent = seat.viewer.accepted;
-        }
-        self.replies.clear();
-        self.exhaust.clear();
-        let next = self.created.last().map_or(1, |id| id.0 + 1);
-        let next = next.max(self.kept.keys().last().map_or(1, |id| id.0 + 1));
-        let next = next.max(self.to_start.back().map_or(1, |(id, ..)| id.0 + 1));
-        self.mux = Mux::new(settings(), Surroundings::default(), next, self.durable);
-        self.mux.handle_connect(self.control);
-        for (id, bytes) in &self.certificates {
-            self.mux.handle_certificate(self.now, *id, bytes);
-        }
-        // What the old daemon had asked the keeper to start is started, and known to the new one from the keeper.
-        for (id, bytes, meta) in std::mem::take(&mut self.to_start) {
-            let memfd = create_memfd("sim", bytes as usize).unwrap();
-            self.children.insert(id, Child::new(id, size_of(&meta)));
-            self.kept.insert(id, Kept { memfd, meta, exited: None });
-            self.created.insert(id);
-        }
-        let in_flight = std::mem::take(&mut self.in_flight);
-        let gone: Vec<FaceId> =
-            self.kept.keys().copied().filter(|id| self.certificates.contains_key(id)).collect();
-        for id in gone {
-            self.kept.remove(&id);
-        }
-        for (id, kept) in &self.kept {
-            let exited = kept.exited.map(|exit| (exit, Vec::new()));
-            let face = KeptFace { id: *id, pid: 1, meta: kept.meta.clone(), exited };
-            let flight = in_flight.get(id).copied().unwrap_or_default();
-            let recovered = self.mux.handle_kept(self.now, face, map(&kept.memfd), flight, false);
-            assert_eq!(recovered, Recovered::Whole, "face {id} was not recovered");
-        }
-        self.mux.handle_recovered(self.now);
-        self.kill_one_in_quiet();
-    }
-
-    /// What recovery itself decides is done without another kill: one at a time.
-    fn kill_one_in_quiet(&mut self) {
-        let one_in = std::mem::take(&mut self.kill_one_in);
-        self.settle();
-        self.kill_one_in = one_in;
-    }
-
     /// From here on nobody is killed: the world comes to rest.
     pub fn spare(&mut self) {
-        self.kill_one_in = 0;
+        self.lives.spare();
     }
 }
 
 /// The sizes there are.
 pub fn sizes() -> [Size; 3] {
     [Size::clamped(24, 80), Size::clamped(10, 40), Size::clamped(30, 100)]
-}
-
-fn size_of(meta: &[u8]) -> Size {
-    Meta::from_bytes(meta).unwrap().size
-}
-
-pub fn map(memfd: &OwnedFd) -> Memory {
-    let pieces = Mapping::of(memfd, total_bytes(JOURNAL)).unwrap().carve(&layout(JOURNAL));
-    let pieces = pieces.into_iter().map(|piece| Box::new(piece) as Box<dyn Region>).collect();
-    Memory::from_pieces(pieces).unwrap()
 }

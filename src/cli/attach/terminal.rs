@@ -10,6 +10,7 @@ use crate::client::connection::dial;
 use crate::client::{Shown, Viewer, undo};
 use crate::sys::poll::{self, Watched};
 use crate::sys::{clock, socket};
+use crate::units::Size;
 use crate::wire::{Attach, Holder, Request, ViewerNote};
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
@@ -172,8 +173,12 @@ impl Held<'_> {
         stop_here(SIGSTOP);
         let mut told = [Watched::new(self.server.as_fd(), true, false)];
         poll::wait(&mut told, Some(Duration::ZERO)).map_err(|e| e.to_string())?;
-        if told[0].readable {
-            self.hear()?;
+        if told[0].readable
+            && let Err(why) = self.hear()
+        {
+            // The daemon ended meanwhile: the next one is handed what this one would have been.
+            self.enter()?;
+            return Err(why);
         }
         if let Some(signal) = self.view.told_to_end() {
             return self.leave(signal);
@@ -201,13 +206,19 @@ impl Held<'_> {
 
     /// Hands the terminal over again.
     fn resume(&mut self) -> Result<(), String> {
+        let size = self.enter()?;
+        self.viewer.request(&Request::Resume { size }).map_err(|e| e.to_string())?;
+        self.send(true).map_err(|e| e.to_string())
+    }
+
+    /// Takes the terminal from the shell that had it: raw, with room for the face.
+    fn enter(&mut self) -> Result<Size, String> {
         wait_for_foreground(self.terminal).map_err(|_| "no longer in the foreground".to_owned())?;
         self.settings.raw();
         let (size, pixels) = size_of(self.terminal);
         write_all(self.terminal, &preamble(size, self.view.alternate));
         self.viewer.resize(size, pixels).map_err(|e| e.to_string())?;
-        self.viewer.request(&Request::Resume { size }).map_err(|e| e.to_string())?;
-        self.send(true).map_err(|e| e.to_string())
+        Ok(size)
     }
 
     /// Sends what waits, the terminal's descriptor beside it when asked.

@@ -283,7 +283,7 @@ fn what_fails_when_tried_is_rolled_back() {
     }
     // What was rolled back can be tried again with something better.
     let said = upgrade(&server, &copy(&server, "better")).answer();
-    assert!(said.contains("2 faces and 1 of 1 viewers kept"), "{said}");
+    assert!(said.contains("2 faces and 1 of 1 viewer kept"), "{said}");
     echoes(&server, &echo, "better");
     std::fs::write(server.dir.path().join("stop"), "").unwrap();
     watcher.read_all();

@@ -79,7 +79,7 @@ fn an_upgrade_leaves_the_connection_to_the_old_process_and_takes_new_ones() {
     let next = world.server.dir.path().join("facemux-next");
     std::fs::copy(FACEMUX, &next).unwrap();
     let said = world.server.run(&["upgrade", "--binary", next.to_str().unwrap()]).answer();
-    assert!(said.contains("1 faces and 1 of 1 viewers kept"), "{said}");
+    assert!(said.contains("1 face and 1 of 1 viewer kept"), "{said}");
     here.type_text("after\r");
     here.expect("after\nafter");
     let mut there = world.terminal(&["attach", "1"]);

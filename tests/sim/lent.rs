@@ -142,14 +142,17 @@ impl World {
         self.settle();
     }
 
-    /// The keys that detach are pressed on a terminal handed over, one after the other.
+    /// The keys that detach are pressed on a terminal handed over, one after the other. A daemon that is killed before
+    /// it has said goodbye may have forgotten them: then they are pressed again.
     pub fn press_detach(&mut self, at: usize) {
-        while let Some(&key) = DETACH_KEYS.get(self.seats[at].viewer.pressed) {
-            let client = self.seats[at].client;
+        let client = self.seats[at].client;
+        for _ in 0..DETACH_KEYS.len() {
             if !self.lent.contains_key(&client) || !self.mux.may_type(client) {
                 return;
             }
-            self.seats[at].viewer.pressed += 1;
+            let viewer = &mut self.seats[at].viewer;
+            let key = DETACH_KEYS[viewer.pressed % 2];
+            viewer.pressed += 1;
             self.read_keys(client, &[key]);
         }
     }

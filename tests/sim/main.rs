@@ -111,8 +111,14 @@ fn step(world: &mut World) {
 /// What does not happen often.
 fn rarely(world: &mut World, face: FaceId, seat: usize) {
     match world.rng.below(8) {
-        0..3 => world.exit(face),
-        3..6 => kill(world, face),
+        0..3 => {
+            world.exit(face);
+            see_it_out(world, face);
+        }
+        3..6 => {
+            kill(world, face);
+            see_it_out(world, face);
+        }
         6 if seat < world.seats.len() => match world.rng.once_in(2) {
             true => world.leave(seat),
             false => world.press_detach(seat),
@@ -120,6 +126,19 @@ fn rarely(world: &mut World, face: FaceId, seat: usize) {
         6 => world.ask(Request::Detach { face: face.to_string() }),
         _ => world.ask(Request::Upgrade { binary: None }),
     }
+}
+
+/// A face that ends: often its last output is read at once, and its viewers are told.
+fn see_it_out(world: &mut World, face: FaceId) {
+    if world.rng.once_in(3) {
+        return;
+    }
+    for _ in 0..4 {
+        world.keeper_turn();
+        world.read(face);
+        world.settle();
+    }
+    world.wait(Duration::from_secs(6));
 }
 
 /// A program prints more than its journal holds, while time goes on and one who looked at it does not.
@@ -265,9 +284,12 @@ fn restless(world: &World) -> String {
     }
     for s in &world.seats {
         let v = &s.viewer;
-        let typed = (v.accepted, v.sent, v.input.len());
-        who +=
-            &format!("viewer {} of {} attached {} typed {typed:?}; ", v.token, v.face, v.attached);
+        let typed = (v.accepted, v.sent, v.input.len(), v.pressed);
+        let lent = world.lent.contains_key(&s.client);
+        who += &format!(
+            "viewer {} of {} attached {} lent {lent} typed {typed:?}; ",
+            v.token, v.face, v.attached
+        );
     }
     who
 }

@@ -6,7 +6,7 @@
 use crate::child::Child;
 use crate::rng::Rng;
 use crate::world::{JOURNAL, Plain, World, settings};
-use facemux::daemon::handed;
+use facemux::daemon::handed::{self, LastCall};
 use facemux::face::memory::{Memory, layout, total_bytes};
 use facemux::mux::{Meta, Mux, Recovered, Surroundings};
 use facemux::region::Region;
@@ -286,15 +286,15 @@ impl World {
         for (id, bytes) in &self.keeper.certificates {
             self.mux.handle_certificate(self.now, *id, bytes);
         }
-        let (crash, record) = self.lives.last_call.clone().unzip();
+        let last = LastCall { call: self.lives.last_call.clone(), packet: None };
         for (id, kept) in &self.keeper.kept {
             let exited = kept.exited.map(|exit| (exit, Vec::new()));
             let face = KeptFace { id: *id, pid: 1, meta: kept.meta.clone(), exited };
-            let flight = handed::in_flight(crash.as_ref(), record.as_ref(), *id);
+            let flight = last.in_flight(*id);
             let recovered = self.mux.handle_kept(self.now, face, map(&kept.memfd), flight, false);
             assert_eq!(recovered, Recovered::Whole, "face {id} was not recovered");
         }
-        if let (Some(crash), Some(record)) = (&crash, &record) {
+        if let Some((crash, record)) = &last.call {
             let last = (crash, record);
             handed::take_up(&mut self.remembered, &mut self.mux, self.now, last, &mut Plain);
         }

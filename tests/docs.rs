@@ -214,3 +214,16 @@ fn every_message_stands_in_the_protocol_page() {
     }
     assert!(count > 40, "the wire's enums were not understood: {count}");
 }
+
+#[test]
+fn every_route_stands_in_the_http_page() {
+    let (page, source) = (read("docs/http.md"), read("src/frontend/web/route.rs"));
+    let arms = source.lines().map(str::trim).filter(|line| line.starts_with("[\""));
+    let words: Vec<&str> = arms
+        .flat_map(|line| line.split("=>").next().unwrap().split('"').skip(1).step_by(2))
+        .collect();
+    assert!(words.len() > 15, "the routes were not understood: {words:?}");
+    for word in words {
+        assert!(page.contains(&format!("/{word}")), "docs/http.md does not tell of /{word}");
+    }
+}

@@ -22,6 +22,9 @@ export interface ConnectionEvents {
 /** A failed handshake this often in a row asks for a ticket, in case the cookie does not reach the WebSocket. */
 const TICKET_AFTER = 2;
 
+/** Bytes shown that are worth telling the server: a quarter of the window that it sends ahead. */
+const ACKNOWLEDGE_EVERY = 32 * 1024;
+
 /** One face's connection. */
 export class Connection {
   private link: Link = IDLE;
@@ -30,6 +33,7 @@ export class Connection {
   private attached = false;
   private pings = 0;
   private written = 0;
+  private acknowledged = 0;
   private readonly inbox = new Inbox();
   private readonly outbox = new Outbox();
   /** Names this page's input stream to the server, so that what is resent is not typed twice. */
@@ -65,6 +69,8 @@ export class Connection {
   /** The terminal shows everything before this offset. */
   acknowledge(upto: number): void {
     this.written = upto;
+    if (upto - this.acknowledged < ACKNOWLEDGE_EVERY) return;
+    this.acknowledged = upto;
     if (this.attached && this.socket?.readyState === WebSocket.OPEN) this.socket.send(encodeAcknowledgement(upto));
   }
 

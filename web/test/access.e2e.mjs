@@ -26,7 +26,7 @@ async function faults(page) {
 }
 
 for (const colorScheme of ['light', 'dark']) {
-  test(`axe finds nothing serious in the ${colorScheme} theme`, { timeout: 120_000 }, async () => {
+  test(`axe finds nothing serious in the ${colorScheme} theme`, { timeout: 240_000 }, async () => {
     const id = await server.face(`axe-${colorScheme}`, '/bin/sh', '-c', 'for c in 1 2 3 4 5 6 7; do printf "\\033[3${c}mcolour\\033[0m \\033[9${c}mbright\\033[0m\\n"; done; exec /bin/sh');
     const busy = await server.face(`busy-${colorScheme}`, '/bin/sh', '-c', 'while :; do echo tick; sleep 1; done');
     const ended = await server.face(`ended-${colorScheme}`);
@@ -72,7 +72,7 @@ for (const colorScheme of ['light', 'dark']) {
 }
 
 for (const colorScheme of ['light', 'dark']) {
-  test(`axe finds nothing serious in the plain pages, ${colorScheme}`, { timeout: 60_000 }, async () => {
+  test(`axe finds nothing serious in the plain pages, ${colorScheme}`, { timeout: 180_000 }, async () => {
     const ended = await server.face(`gone-${colorScheme}`, '/bin/sh', '-c', 'echo last words');
     await until('its end', async () => (await server.info(ended)).state === 'ended');
     const stranger = await (await browser.newContext({ colorScheme })).newPage();
@@ -89,7 +89,7 @@ for (const colorScheme of ['light', 'dark']) {
   });
 }
 
-test('a phone has keys, targets of 44 pixels and a list that makes room', { timeout: 60_000 }, async () => {
+test('a phone has keys, targets of 44 pixels and a list that makes room', { timeout: 180_000 }, async () => {
   const id = await server.face('phone', '/bin/cat', '-v');
   const context = await window(browser, server, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
   const page = await open(context, server, id);
@@ -115,7 +115,7 @@ test('a phone has keys, targets of 44 pixels and a list that makes room', { time
   await context.close();
 });
 
-test('the page can be installed and asks for nothing from elsewhere', { timeout: 60_000 }, async () => {
+test('the page can be installed and asks for nothing from elsewhere', { timeout: 180_000 }, async () => {
   const id = await server.face('installed');
   const context = await window(browser, server);
   const foreign = [];

@@ -14,7 +14,7 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 /** Waits until `probe` gives something true, and gives that; fails with `what` after `limit` milliseconds. */
-export async function until(what, probe, limit = 20_000) {
+export async function until(what, probe, limit = 60_000) {
   const end = Date.now() + limit;
   let last;
   while (Date.now() < end) {
@@ -190,6 +190,8 @@ export async function window(browser, server, options = {}) {
   const { remember, ...rest } = options;
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...rest });
   windows.add(context);
+  // A loaded machine takes its time with a dozen terminals.
+  context.setDefaultTimeout(90_000);
   context.complaints = [];
   context.on('console', (message) => {
     if (/Content Security Policy|TypeError|ReferenceError/.test(message.text())) context.complaints.push(message.text());

@@ -25,7 +25,7 @@ const AWAY = {
   'the page comes out of the back/forward cache': () => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })),
 };
 for (const [what, tell] of Object.entries(AWAY)) {
-  test(`${what}: it resumes at once, and its screen is not cleared`, { timeout: 60_000 }, async () => {
+  test(`${what}: it resumes at once, and its screen is not cleared`, { timeout: 180_000 }, async () => {
     const id = await server.face(null, '/bin/cat');
     const context = await window(browser, server);
     let restores = 0;
@@ -58,7 +58,7 @@ for (const [what, tell] of Object.entries(AWAY)) {
   });
 }
 
-test('back and forward in the browser lead to the same face', { timeout: 60_000 }, async () => {
+test('back and forward in the browser lead to the same face', { timeout: 180_000 }, async () => {
   const id = await server.face(null, '/bin/cat');
   const page = await open(await window(browser, server), server, id);
   await page.keyboard.type('left\n');
@@ -70,7 +70,7 @@ test('back and forward in the browser lead to the same face', { timeout: 60_000 
   await until('the lines of before and after', async () => (await lines(page, id)).filter(Boolean).join(' ') === 'left left right right');
 });
 
-test('the page takes its own keys alone; all others are the face’s', { timeout: 60_000 }, async () => {
+test('the page takes its own keys alone; all others are the face’s', { timeout: 180_000 }, async () => {
   const id = await server.face(null, '/bin/sh', '-c', 'stty -icanon -echo -isig -iexten -ixon; echo ready; exec cat -v');
   const page = await open(await window(browser, server), server, id);
   await seen(page, id, 'ready');
@@ -101,7 +101,7 @@ test('the page takes its own keys alone; all others are the face’s', { timeout
   assert.equal(await page.evaluate(() => document.activeElement?.className), 'xterm-helper-textarea');
 });
 
-test('links open with Ctrl, in a window of their own, and of allowed kinds only', { timeout: 60_000 }, async () => {
+test('links open with Ctrl, in a window of their own, and of allowed kinds only', { timeout: 180_000 }, async () => {
   const named = (uri, text) => `\\033]8;;${uri}\\033\\\\${text}\\033]8;;\\033\\\\`;
   const id = await server.face(null, '/bin/sh', '-c', `printf 'https://plain.invalid/a?b=1\\r\\n${named('https://named.invalid/x', 'named')}\\r\\n${named('javascript:alert(1)', 'script')}\\r\\n${named('file:///etc/passwd', 'file')}\\r\\n'; exec cat`);
   const context = await window(browser, server);
@@ -120,7 +120,7 @@ test('links open with Ctrl, in a window of their own, and of allowed kinds only'
     await page.mouse.move(x - 1, y);
     await page.mouse.move(x, y);
     // The terminal marks what it takes for a link.
-    await page.waitForSelector('.xterm-cursor-pointer, .xterm-screen.xterm-cursor-pointer', { timeout: 5000 });
+    await page.waitForSelector('.xterm-cursor-pointer, .xterm-screen.xterm-cursor-pointer', { timeout: 30_000 });
     await page.keyboard.down('Control');
     await page.mouse.click(x, y);
     await page.keyboard.up('Control');

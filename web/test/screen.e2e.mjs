@@ -33,7 +33,7 @@ async function same(page, id) {
   }
 }
 
-test('vim edits a file in the browser', { timeout: 60_000 }, async () => {
+test('vim edits a file in the browser', { timeout: 180_000 }, async () => {
   const file = join(server.dir, 'edited.txt');
   writeFileSync(file, 'first line\nsecond line\n');
   const id = await server.face('vim', 'vim', '-u', 'NONE', '-c', 'set nocompatible number', file);
@@ -54,7 +54,7 @@ test('vim edits a file in the browser', { timeout: 60_000 }, async () => {
   await context.close();
 });
 
-test('a reload and a second browser show the same, cell for cell', { timeout: 90_000 }, async () => {
+test('a reload and a second browser show the same, cell for cell', { timeout: 180_000 }, async () => {
   const paint = 'printf "\\033[1;31mred\\033[0m \\033[38;5;208mpalette\\033[0m \\033[38;2;10;200;30mtrue\\033[48;2;60;0;90m on\\033[0m \\033[3;4mslanted\\033[0m \\033[7mturned\\033[0m \\033[9mgone\\033[0m \\347\\225\\214wide e\\314\\201\\n"; seq 1 200; printf "\\033[5;20Hplaced\\033[12;1H"';
   const id = await server.face('painted', '/bin/sh', '-c', `read x; ${paint}; read y`);
   const context = await window(browser, server);
@@ -77,7 +77,7 @@ test('a reload and a second browser show the same, cell for cell', { timeout: 90
   await context.close();
 });
 
-test('a full-screen program is the same after a reload, and goes on', { timeout: 60_000 }, async () => {
+test('a full-screen program is the same after a reload, and goes on', { timeout: 180_000 }, async () => {
   const id = await server.face('pager', 'less', '-N', '/etc/services');
   const context = await window(browser, server);
   const page = await open(context, server, id);
@@ -91,7 +91,7 @@ test('a full-screen program is the same after a reload, and goes on', { timeout:
   await context.close();
 });
 
-test('the first output is on the screen within 300 ms', { timeout: 60_000 }, async () => {
+test('the first output is on the screen within 300 ms', { timeout: 180_000 }, async () => {
   const id = await server.face('quick', '/bin/sh', '-c', 'echo at-once; exec /bin/sh');
   const context = await window(browser, server);
   await (await open(context, server, id)).close();

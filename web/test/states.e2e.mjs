@@ -33,7 +33,7 @@ async function disturb(context, id, code, reason) {
   return { mend: () => { disturbed.code = null; } };
 }
 
-test('every mark has its shape, its colour and its words', { timeout: 90_000 }, async () => {
+test('every mark has its shape, its colour and its words', { timeout: 180_000 }, async () => {
   const viewed = await server.face('viewed');
   const idle = await server.face('idle');
   const busy = await server.face('busy', '/bin/sh', '-c', 'while :; do echo tick; sleep 0.2; done');
@@ -72,7 +72,7 @@ test('every mark has its shape, its colour and its words', { timeout: 90_000 }, 
   await context.close();
 });
 
-test('bell, progress, previews, viewers and side channels are in the list', { timeout: 60_000 }, async () => {
+test('bell, progress, previews, viewers and side channels are in the list', { timeout: 180_000 }, async () => {
   const parent = await server.face('parent');
   const loud = await server.face('loud', '/bin/sh', '-c', 'read x; printf "\\033]9;4;1;40\\007<b>50 of 60</b>\\a"; read y');
   const { stdout } = await server.cli('new', '-d', '--side-of', String(parent), '--', '/bin/sh');
@@ -93,7 +93,7 @@ test('bell, progress, previews, viewers and side channels are in the list', { ti
   await context.close();
 });
 
-test('faces are made, renamed and ended, here and elsewhere', { timeout: 90_000 }, async () => {
+test('faces are made, renamed and ended, here and elsewhere', { timeout: 180_000 }, async () => {
   const first = await server.face('one');
   const context = await window(browser, server);
   const page = await open(context, server, first);
@@ -128,7 +128,7 @@ test('faces are made, renamed and ended, here and elsewhere', { timeout: 90_000 
   await context.close();
 });
 
-test('switching changes the view alone, by list, tab, key and palette', { timeout: 60_000 }, async () => {
+test('switching changes the view alone, by list, tab, key and palette', { timeout: 180_000 }, async () => {
   const one = await server.face('switch-one');
   const two = await server.face('switch-two');
   const context = await window(browser, server);
@@ -161,7 +161,7 @@ test('switching changes the view alone, by list, tab, key and palette', { timeou
   await context.close();
 });
 
-test('what a face is looked at with is remembered over a reload', { timeout: 60_000 }, async () => {
+test('what a face is looked at with is remembered over a reload', { timeout: 180_000 }, async () => {
   const id = await server.face('memory', '/bin/sh', '-c', 'seq -f "line %g" 1 500; exec /bin/sh');
   const context = await window(browser, server);
   const page = await open(context, server, id);
@@ -195,7 +195,7 @@ test('what a face is looked at with is remembered over a reload', { timeout: 60_
   await context.close();
 });
 
-test('scrolled up stays put and counts new lines', { timeout: 60_000 }, async () => {
+test('scrolled up stays put and counts new lines', { timeout: 180_000 }, async () => {
   const id = await server.face('follow', '/bin/sh', '-c', 'seq 1 300; read x; seq 301 350; exec /bin/sh');
   const context = await window(browser, server);
   const page = await open(context, server, id);
@@ -214,7 +214,7 @@ test('scrolled up stays put and counts new lines', { timeout: 60_000 }, async ()
   await context.close();
 });
 
-test('a paste of many lines is shown first; a clipboard write needs a right; links have an allow-list', { timeout: 60_000 }, async () => {
+test('a paste of many lines is shown first; a clipboard write needs a right; links have an allow-list', { timeout: 180_000 }, async () => {
   const id = await server.face('careful', '/bin/cat');
   const context = await window(browser, server);
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -240,7 +240,7 @@ test('a paste of many lines is shown first; a clipboard write needs a right; lin
   await context.close();
 });
 
-test('twelve faces share ten connections; one is let go and said so; all busy asks', { timeout: 120_000 }, async () => {
+test('twelve faces share ten connections; one is let go and said so; all busy asks', { timeout: 240_000 }, async () => {
   const crowded = await Server.start();
   try {
     const ids = [];
@@ -259,7 +259,7 @@ test('twelve faces share ten connections; one is let go and said so; all busy as
     await page.waitForSelector('.toast:has-text("was disconnected to make room")');
     assert.equal(await count('disconnected'), all - 10);
     assert.match(await page.$$eval('.row .spoken', (rows) => rows.map((row) => row.textContent).join()), /let go to make room/);
-    await Promise.all(JSON.parse((await crowded.cli('ls', '--json')).stdout).map(({ id }) => crowded.cli('send', String(id), 'while :; do echo busy; sleep 0.3; done', '--keys', 'Enter')));
+    await Promise.all(JSON.parse((await crowded.cli('ls', '--json')).stdout).map(({ id }) => crowded.cli('send', String(id), 'while :; do echo busy; sleep 0.5; done', '--keys', 'Enter')));
     await until('all busy', async () => (await count('streaming')) >= 9);
     const next = Number(await page.getAttribute('.row[data-standing="disconnected"]', 'data-face'));
     await page.click(`.row[data-face="${next}"] .row-main`);
@@ -273,7 +273,7 @@ test('twelve faces share ten connections; one is let go and said so; all busy as
   }
 });
 
-test('a second window does not take the size until it types', { timeout: 60_000 }, async () => {
+test('a second window does not take the size until it types', { timeout: 180_000 }, async () => {
   const id = await server.face('sized');
   const large = await open(await window(browser, server), server, id);
   await until('the large size', async () => (await server.info(id)).size.cols > 100);
@@ -288,7 +288,7 @@ test('a second window does not take the size until it types', { timeout: 60_000 
   await large.context().close();
 });
 
-test('offline and an unreachable server are said once, with a countdown, and mend by themselves', { timeout: 90_000 }, async () => {
+test('offline and an unreachable server are said once, with a countdown, and mend by themselves', { timeout: 180_000 }, async () => {
   const own = await Server.start();
   try {
     const id = await own.face('far');
@@ -314,7 +314,7 @@ test('offline and an unreachable server are said once, with a countdown, and men
   }
 });
 
-test('a read-only link looks and does not type', { timeout: 60_000 }, async () => {
+test('a read-only link looks and does not type', { timeout: 180_000 }, async () => {
   const id = await server.face('shared');
   const context = await window(browser, server);
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);

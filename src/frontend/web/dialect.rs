@@ -7,7 +7,7 @@ use super::socket::WebSocket;
 use super::{page, tty};
 use crate::client::{Shown, Viewer};
 use crate::limits::WS_WINDOW_BYTES;
-use crate::units::Size;
+use crate::units::{Offset, Size};
 use crate::wire::request::ViewerReport;
 use crate::wire::{Attach, FaceInfo, Holder, Request, ViewerNote};
 
@@ -25,6 +25,8 @@ pub struct Page {
     met: Option<Met>,
     size: Option<Size>,
     drive: bool,
+    /// What the daemon was last told that it shows.
+    told: Offset,
     /// What it said of its colours, for each daemon anew.
     report: Option<ViewerReport>,
 }
@@ -215,7 +217,14 @@ impl Page {
         let told = page::told(message).map_err(|reason| (1008, reason))?;
         let request = match told {
             page::Told::Input(at, bytes) => return self.input(at, bytes, viewer),
-            page::Told::Shown(offset) => Request::Shown { offset },
+            page::Told::Shown(offset) => {
+                // The window has room for this; telling of every key would wake the daemon once more for each.
+                if offset.0.saturating_sub(self.told.0) < u64::from(WS_WINDOW_BYTES / 4) {
+                    return Ok(Step::Done);
+                }
+                self.told = offset;
+                Request::Shown { offset }
+            }
             page::Told::Report(report) => {
                 self.report = Some(report.clone());
                 Request::Report(report)

@@ -18,6 +18,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll as Ready, Waker};
 use std::time::{Duration, Instant};
 
+/// Bytes read at once at most.
+pub const SCRATCH_BYTES: usize = 64 * 1024;
 /// Tasks run between two looks at what is ready.
 const TASKS_PER_TURN: usize = 256;
 
@@ -31,6 +33,8 @@ struct Inner {
     slots: RefCell<Vec<Slot>>,
     free: RefCell<Vec<usize>>,
     timers: RefCell<BTreeMap<(Instant, u64), Waker>>,
+    /// Where all sources are read into, one after the other: a buffer of its own would be cleared for every read.
+    scratch: RefCell<Box<[u8]>>,
     timer_count: Cell<u64>,
 }
 
@@ -96,6 +100,7 @@ impl Reactor {
             slots: RefCell::default(),
             free: RefCell::default(),
             timers: RefCell::default(),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             timer_count: Cell::new(0),
         })))
     }
@@ -275,9 +280,28 @@ impl<T: AsRawFd> Source<T> {
         }
     }
 
-    /// A read gave less than asked for: until the next event another would find nothing (epoll(7), Q9).
-    pub fn drained(&self) {
-        self.reactor.0.slots.borrow_mut()[self.slot].read.ready = false;
+    /// Reads once, at most `most` bytes, and hands them to `take`; gives how many there were, 0 at the end.
+    pub fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        most: usize,
+        mut take: impl FnMut(&[u8]),
+    ) -> Ready<io::Result<usize>>
+    where
+        for<'a> &'a T: io::Read,
+    {
+        use io::Read;
+        let mut scratch = self.reactor.0.scratch.borrow_mut();
+        let most = most.min(scratch.len());
+        let read = self.poll_io(Way::Read, cx, |mut io| io.read(&mut scratch[..most]));
+        if let Ready::Ready(Ok(n)) = read {
+            take(&scratch[..n]);
+            if n > 0 && n < most {
+                // Until the next event another read would find nothing (epoll(7), Q9).
+                self.reactor.0.slots.borrow_mut()[self.slot].read.ready = false;
+            }
+        }
+        read
     }
 
     /// `poll_io` as a future.

@@ -9,7 +9,7 @@ use super::clipboard::Ear;
 use super::dialect::{Dialect, Step};
 use super::door::{self, Door, DoorError};
 use super::figures;
-use super::reactor::{Sleep, Source, Way};
+use super::reactor::{SCRATCH_BYTES, Sleep, Source, Way};
 use super::reactor::{TcpStream, UnixStream};
 use super::server::{EndingWatch, Server};
 use super::socket::{Heard, WebSocket};
@@ -19,7 +19,7 @@ use crate::wire::{
     Actor, EndReport, FaceInfo, FaceState, Refusal, Reply, Request, Role, ViewerNote,
 };
 use std::future::{Future, poll_fn};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -28,8 +28,6 @@ use std::time::Duration;
 /// Between two tries to reach the daemon, at first; it doubles up to `RETRY_LAST`.
 const RETRY_FIRST: Duration = Duration::from_millis(5);
 const RETRY_LAST: Duration = Duration::from_millis(500);
-/// Bytes taken from the daemon at once.
-const READ_BYTES: usize = 64 * 1024;
 /// How long a closed WebSocket may take to close its side.
 const FINISH: Duration = Duration::from_secs(2);
 /// How long a refusal is held back: a stock ttyd page comes back at once and for ever.
@@ -355,19 +353,9 @@ impl Relay<'_> {
         }
         let Some(door) = &self.door else { return Ok(true) };
         let viewer = &mut self.viewer;
-        let read = door.poll_io(Way::Read, cx, |mut io| {
-            let mut bytes = [0; READ_BYTES];
-            let n = io.read(&mut bytes)?;
-            viewer.receive(&bytes[..n]);
-            Ok(n)
-        });
-        match read {
+        match door.poll_read(cx, SCRATCH_BYTES, |bytes| viewer.receive(bytes)) {
             Poll::Pending => return Ok(false),
-            Poll::Ready(Ok(n)) if n > 0 => {
-                if n < READ_BYTES {
-                    door.drained();
-                }
-            }
+            Poll::Ready(Ok(n)) if n > 0 => {}
             Poll::Ready(_) => {
                 self.lost();
                 return Ok(true);

@@ -67,19 +67,9 @@ impl WebSocket {
     /// Reads from the network once. `Ok(0)` is the end.
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let (source, wire) = (&self.source, &mut self.wire);
-        let result = source.poll_io(Way::Read, cx, |mut io| {
-            let mut bytes = [0; READ_BYTES];
-            let n = io.read(&mut bytes)?;
-            wire.read.extend_from_slice(&bytes[..n]);
-            Ok(n)
-        });
-        if let Poll::Ready(Ok(n)) = result {
-            self.heard = true;
-            if n > 0 && n < READ_BYTES {
-                self.source.drained();
-            }
-        }
-        result
+        let read = source.poll_read(cx, READ_BYTES, |bytes| wire.read.extend_from_slice(bytes));
+        self.heard |= matches!(read, Poll::Ready(Ok(_)));
+        read
     }
 
     /// The next message among what was read.

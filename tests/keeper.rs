@@ -6,6 +6,8 @@
 
 #[path = "keeper/stand.rs"]
 mod stand;
+#[path = "common/table.rs"]
+mod table;
 #[path = "keeper/tricks.rs"]
 mod tricks;
 
@@ -89,16 +91,7 @@ fn main() -> ExitCode {
         Some("serve") => return stand::serve(&words[2..]),
         Some("daemon") => stand::daemon(),
         Some("web") => stand::web(),
-        _ => {
-            let filters: Vec<&String> = words[1..].iter().filter(|w| !w.starts_with('-')).collect();
-            for (name, test) in TESTS {
-                if filters.is_empty() || filters.iter().any(|f| name.contains(f.as_str())) {
-                    let begun = Instant::now();
-                    test();
-                    println!("test {name} ... ok ({:.2} s)", begun.elapsed().as_secs_f32());
-                }
-            }
-        }
+        _ => table::run(&words[1..], TESTS),
     }
     ExitCode::SUCCESS
 }
@@ -356,7 +349,9 @@ fn kept_orphans_live_and_are_reaped_when_they_die() {
     // Another face's end is no reason either.
     daemon.spawn_script(2, "exit 0");
     daemon.exited(2);
-    assert_eq!(procfs::stat(orphan).unwrap().parent, keeper.pid());
+    wait_until("the orphan is the keeper's", || {
+        procfs::stat(orphan).is_some_and(|s| s.parent == keeper.pid())
+    });
     process::kill(orphan, signals::TERMINATE).unwrap();
     wait_until("the orphan is reaped", || procfs::stat(orphan).is_none());
 }

@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::{FACEMUX, Server, children, eventually};
+use common::namespace::ProcessOne;
+use common::{Server, children, eventually};
 use facemux::sys::{process, procfs, signals};
 use serde_json::Value;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const FACES: usize = 20;
@@ -175,27 +175,13 @@ fn new_starts_a_server_of_its_own_session_when_none_runs() {
 
 #[test]
 fn as_process_one_it_serves_reaps_and_drains() {
-    if process::user() != 0 {
-        println!("not run: a PID namespace takes root");
-        return;
-    }
-    let dir = common::Dir::new();
-    let log = std::fs::File::create(dir.path().join("serve.log")).unwrap();
-    let mut one = Command::new("unshare")
-        .args(["--pid", "--fork", "--mount-proc", "--kill-child", FACEMUX, "serve", "--web", "off"])
-        .env_clear()
-        .envs(dir.environment())
-        .stderr(log)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    eventually("it serves", || (dir.run(&["ls"]).code == 0).then_some(()));
+    let Some(one) = ProcessOne::start() else { return };
+    let (dir, inside) = (&one.dir, one.pid);
     assert_eq!(
         dir.run(&["new", "-d", "--", "sh", "-c", "(setsid sleep 4711 &); exec sleep 1000"])
             .answer(),
         "1"
     );
-    let inside = children(one.id())[0];
     let daemon = eventually("the daemon is found", || {
         children(inside).into_iter().find(|p| {
             let line = std::fs::read(format!("/proc/{p}/cmdline")).unwrap_or_default();
@@ -207,12 +193,5 @@ fn as_process_one_it_serves_reaps_and_drains() {
     assert_eq!(dir.run(&["kill", "1"]).code, 0);
     let left = children(inside);
     assert_eq!(left.len(), 1, "the daemon alone is left: {left:?}");
-    process::kill(inside, signals::TERMINATE).unwrap();
-    let status = one.wait().unwrap();
-    assert_eq!(
-        status.code(),
-        Some(0),
-        "{}",
-        std::fs::read_to_string(dir.path().join("serve.log")).unwrap()
-    );
+    one.drain();
 }

@@ -15,15 +15,15 @@ mod variant;
 #[path = "upgrade/watcher.rs"]
 mod watcher;
 
+use common::namespace::ProcessOne;
 use common::{FACEMUX, Ran, Server, children, eventually};
 use facemux::sys::{process, procfs, signals};
 use page::Page;
 use serde_json::Value;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 use watcher::Watcher;
 
 const TESTS: &[(&str, fn())] = &[
@@ -47,14 +47,7 @@ fn main() -> ExitCode {
     if let Some(code) = variant::act(&words) {
         return code;
     }
-    let filters: Vec<&String> = words[1..].iter().filter(|w| !w.starts_with('-')).collect();
-    for (name, test) in TESTS {
-        if filters.is_empty() || filters.iter().any(|f| name.contains(f.as_str())) {
-            let begun = Instant::now();
-            test();
-            println!("test {name} ... ok ({:.2} s)", begun.elapsed().as_secs_f32());
-        }
-    }
+    common::table::run(&words[1..], TESTS);
     ExitCode::SUCCESS
 }
 
@@ -379,35 +372,19 @@ fn a_face_that_is_ending_ends_after_an_upgrade() {
 }
 
 fn process_one_is_upgraded_and_drains() {
-    if process::user() != 0 {
-        println!("not run: a PID namespace takes root");
-        return;
-    }
-    let dir = common::Dir::new();
+    let Some(one) = ProcessOne::start() else { return };
+    let (dir, inside) = (&one.dir, one.pid);
     let next = dir.path().join("facemux-next");
     std::fs::copy(FACEMUX, &next).unwrap();
-    let log = std::fs::File::create(dir.path().join("serve.log")).unwrap();
-    let mut one = Command::new("unshare")
-        .args(["--pid", "--fork", "--mount-proc", "--kill-child", FACEMUX, "serve", "--web", "off"])
-        .env_clear()
-        .envs(dir.environment())
-        .stderr(log)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    eventually("it serves", || (dir.run(&["ls"]).code == 0).then_some(()));
     dir.run(&["new", "-d", "--", "sh", "-c", "(setsid sleep 4712 &); exec sleep 1000"]).answer();
     let said = dir.run(&["upgrade", "--binary", next.to_str().unwrap()]).answer();
-    assert!(said.contains("1 faces"), "{said}");
-    let inside = children(one.id())[0];
+    assert!(said.contains(": 1 face and 0 of 0 viewers"), "{said}");
     assert!(exe(inside.into()).ends_with("facemux-next"));
     // Orphans still come to it, and are still found.
     let ended = dir.run(&["kill", "1"]).answer();
     assert!(ended.contains("sleep"), "{ended}");
     eventually("the daemon alone is left", || (children(inside).len() == 1).then_some(()));
-    process::kill(inside, signals::TERMINATE).unwrap();
-    let log = || std::fs::read_to_string(dir.path().join("serve.log")).unwrap();
-    assert_eq!(one.wait().unwrap().code(), Some(0), "{}", log());
+    one.drain();
 }
 
 fn a_server_that_is_ending_drops_its_upgrade() {

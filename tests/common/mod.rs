@@ -4,6 +4,8 @@
 
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
 
+pub mod namespace;
+pub mod table;
 pub mod terminal;
 
 use std::fs::File;

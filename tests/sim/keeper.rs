@@ -8,6 +8,7 @@ use crate::rng::Rng;
 use crate::world::{JOURNAL, Plain, World, settings};
 use facemux::daemon::handed::{self, LastCall};
 use facemux::face::memory::{Memory, layout, total_bytes};
+use facemux::limits::CERTIFICATE_BYTES_MAX;
 use facemux::mux::{Meta, Mux, Recovered, Surroundings};
 use facemux::region::Region;
 use facemux::sys::ledger::{Kind as Call, Record};
@@ -111,7 +112,7 @@ struct Kept {
 /// What it holds, and what it was asked to do.
 pub struct Keeper {
     kept: BTreeMap<FaceId, Kept>,
-    certificates: BTreeMap<FaceId, Vec<u8>>,
+    pub certificates: BTreeMap<FaceId, Vec<u8>>,
     to_start: VecDeque<(FaceId, u64, Vec<u8>)>,
     to_exit: VecDeque<(FaceId, Exit)>,
     to_reserve: Option<u64>,
@@ -143,6 +144,11 @@ impl Keeper {
                 self.to_exit.push_back((id, Exit::Signal { signal: 1, oom: false }))
             }
             ToKeeper::Keep { id, bytes } => {
+                assert!(
+                    bytes.len() <= CERTIFICATE_BYTES_MAX,
+                    "a certificate of {} bytes",
+                    bytes.len()
+                );
                 self.certificates.insert(id, bytes);
             }
             ToKeeper::Forget { id } => {

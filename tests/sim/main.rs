@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod certificates;
 mod child;
 mod client;
 mod keeper;

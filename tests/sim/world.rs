@@ -147,6 +147,10 @@ impl World {
 
     pub fn new_face(&mut self) {
         let size = sizes()[self.rng.below(3)];
+        self.new_face_of(size, "program");
+    }
+
+    pub fn new_face_of(&mut self, size: Size, program: &str) {
         let new = NewFace {
             name: None,
             kind: Kind::Cli,
@@ -154,7 +158,7 @@ impl World {
             size,
             cwd: "/".into(),
             env: Vec::new(),
-            argv: vec!["program".into()],
+            argv: vec![program.into()],
             modes: Vec::new(),
             keep_orphans: false,
         };

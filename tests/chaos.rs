@@ -33,6 +33,8 @@ mod stream;
 mod tally;
 #[path = "chaos/terminal.rs"]
 mod terminal;
+#[path = "chaos/visitors.rs"]
+mod visitors;
 #[path = "chaos/voice.rs"]
 mod voice;
 #[path = "chaos/world.rs"]
@@ -138,7 +140,7 @@ fn tell(world: &World, figures: &Figures, storm: Duration) {
     println!("places: {:?}", tally.places);
     println!(
         "{} screens of {} bytes printed; {} transcripts of {} bytes, {} resumes, {} laps; {} terminals, {} SSH calls; \
-         {} pages, {} returns; {} words typed",
+         {} pages, {} returns; {} words typed; {} faces came and ended, {} terminals were lent and given back",
         figures.screens,
         figures.bytes,
         figures.transcripts,
@@ -150,6 +152,8 @@ fn tell(world: &World, figures: &Figures, storm: Duration) {
         figures.pages,
         figures.returns,
         figures.words,
+        figures.ended,
+        figures.given_back,
     );
     println!(
         "bytes lost: {}, doubled: {}; words lost: {}, doubled: {}",

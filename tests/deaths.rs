@@ -98,6 +98,17 @@ fn the_first_of_the_keys_to_detach_outlives_the_daemon() {
     assert_eq!(server.snap(&face).trim(), "a^Bb^Bc");
 }
 
+#[test]
+fn who_was_given_the_terminal_back_and_not_told_is_detached_all_the_same() {
+    let server = Server::planted(&[], "quick");
+    let face = server.face(SHOWS);
+    let mut terminal = attached(&server, &face, &[]);
+    arm_at(&server, "die=GiveBack", "quick");
+    terminal.type_text("\x02d");
+    assert_eq!(terminal.wait(), 0);
+    terminal.assert_as_before();
+}
+
 /// Every daemon dies over the first thing it reads, and none knows by the kernel what its predecessor's read gave.
 #[test]
 fn output_is_whole_where_the_kernel_keeps_no_account() {

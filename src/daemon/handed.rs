@@ -68,13 +68,16 @@ pub fn pump(
     Ok(())
 }
 
-/// Writes what undoes a face's modes. From the first byte of it on nothing can be resumed.
+/// Writes what undoes a face's modes. From the first byte of it on nothing can be resumed. One who has pressed the keys
+/// to detach is forgotten when its connection is gone: a daemon that dies before has not told it.
 pub fn give_back(pen: &mut dyn Pen, remembered: &mut Remembered, token: u64, undo: &[u8]) {
     if !undo.is_empty() {
         remembered.set(token, None);
         pen.undo(undo);
     }
-    remembered.forget(token);
+    if !remembered.leaves(token) {
+        remembered.forget(token);
+    }
 }
 
 /// Where a terminal that is handed over goes on: what was written to it is known here better than by its client.
@@ -155,8 +158,12 @@ pub fn seat(
     }
 }
 
-/// `n` keys of a handed terminal were read and handled.
+/// `n` keys of a handed terminal were read and handled. That they were the keys to detach is known to every daemon from
+/// here on, until their client knows.
 pub fn note_keys(remembered: &mut Remembered, mux: &Mux, id: ClientId, typist: Typist, n: usize) {
+    if mux.typist(id).is_none() {
+        remembered.leave(typist.token);
+    }
     remembered.hold(typist.token, typist.position + n as u64, mux.held_keys(id));
 }
 

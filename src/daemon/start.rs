@@ -65,7 +65,7 @@ pub(super) fn start() -> Result<Daemon, SysError> {
         began: Instant::now(),
         mux,
         conns: Conns::new(registry).map_err(SysError::on("copy", "the poll"))?,
-        terminals: Terminals { map: Default::default(), remembered: Remembered::new(rest) },
+        terminals: Terminals::new(Remembered::new(rest)),
         keeper,
         listener,
         ready: VecDeque::new(),

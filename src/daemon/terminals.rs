@@ -33,9 +33,17 @@ pub(super) struct Terminal {
 pub(super) struct Terminals {
     pub map: BTreeMap<ClientId, Terminal>,
     pub remembered: Remembered,
+    /// Tokens of those who pressed the keys to detach and were given their terminal back: remembered until their
+    /// connection is gone, for a daemon that dies meanwhile has not told them yet.
+    leaving: BTreeMap<ClientId, u64>,
 }
 
 impl Terminals {
+    /// None yet.
+    pub fn new(remembered: Remembered) -> Terminals {
+        Terminals { map: BTreeMap::new(), remembered, leaving: BTreeMap::new() }
+    }
+
     /// Takes a terminal over. The descriptor was opened for us alone, so it may be made non-blocking.
     pub fn add(
         &mut self,
@@ -80,6 +88,16 @@ impl Terminals {
             let _ = saved.apply(&terminal.fd);
         }
         let _ = registry.deregister(&mut SourceFd(&terminal.fd.as_raw_fd()));
+        if self.remembered.leaves(terminal.token) {
+            self.leaving.insert(id, terminal.token);
+        }
+    }
+
+    /// The connection of a client is gone.
+    pub fn forget(&mut self, id: ClientId) {
+        if let Some(token) = self.leaving.remove(&id) {
+            self.remembered.forget(token);
+        }
     }
 
     /// Reads once what was typed, into `remembered.keys()`.

@@ -371,6 +371,7 @@ impl Daemon {
         self.settle();
         self.conns.map.remove(&id);
         self.terminals.give_back(self.poll.registry(), &mut self.ptys.ledger, id, b"");
+        self.terminals.forget(id);
     }
 
     /// Does what the keeper says. Gives `false` when it is gone.

@@ -17,15 +17,15 @@ const PLACES: [(&str, u64); 20] = [
     ("recovered", 1),
     ("parsed", 1),
     ("Send", 1),
-    ("Close", 1),
-    ("GiveBack", 1),
-    ("Keeper", 1),
+    ("Close", 2),
+    ("GiveBack", 2),
+    ("Keeper", 2),
     ("SetSize", 1),
     ("Write", 1),
     ("Read", 1),
     ("Deliver", 1),
-    ("Exhaust", 1),
-    ("Drop", 1),
+    ("Exhaust", 2),
+    ("Drop", 2),
     ("sent", 2),
     // Nowhere: whoever kills at a random instant has its turn.
     ("", 8),
@@ -33,6 +33,8 @@ const PLACES: [(&str, u64); 20] = [
 
 /// A place is passed up to so many times before the process dies there.
 const PASSES_MAX: u64 = 512;
+/// Places that are seldom come by: there at the first time.
+const RARE: [&str; 5] = ["Close", "GiveBack", "Keeper", "Exhaust", "Drop"];
 
 struct Armed {
     quick: bool,
@@ -67,7 +69,8 @@ pub fn arm(words: &str, chance: u64, die: fn(&str)) {
                 let mut random =
                     Random(seed.parse::<u64>().unwrap_or(0) ^ chance.wrapping_mul(ODD));
                 armed.place = random.place();
-                let most = 1 << random.below(PASSES_MAX.ilog2().into());
+                let rare = RARE.contains(&armed.place);
+                let most = if rare { 1 } else { 1 << random.below(PASSES_MAX.ilog2().into()) };
                 LEFT.store(1 + random.below(most), Ordering::Relaxed);
             }
             ("die", name) => {

@@ -32,6 +32,9 @@ pub struct Figures {
     pub pages: u64,
     pub returns: u64,
     pub calls: u64,
+    /// Faces that came and ended, terminals that were lent and given back.
+    pub ended: u64,
+    pub given_back: u64,
     /// Bytes that a face's screen or a transcript lacks or has wrong, and bytes it has too many.
     pub lost: u64,
     pub doubled: u64,
@@ -50,6 +53,12 @@ impl Figures {
 impl World {
     pub fn check(&mut self) -> Figures {
         let mut figures = Figures::default();
+        for visitor in std::mem::take(&mut self.visitors) {
+            let mut visits = visitor.join().unwrap();
+            figures.ended += visits.ended;
+            figures.given_back += visits.given_back;
+            self.faults.append(&mut visits.faults);
+        }
         let truths: BTreeMap<String, Vec<u8>> =
             self.faces.iter().map(|face| (face.id.clone(), self.truth(face))).collect();
         let faces = std::mem::take(&mut self.faces);

@@ -9,6 +9,7 @@ use crate::ssh;
 use crate::stream::{self, Orders, Part, Seen};
 use crate::tally::Tally;
 use crate::terminal::{self, Sat};
+use crate::visitors::{self, Visits};
 use facemux::sys::process;
 use facemux::units::Size;
 use std::process::{Child, Stdio};
@@ -67,6 +68,7 @@ pub struct World {
     pub sats: Vec<JoinHandle<Sat>>,
     pub guests: Vec<JoinHandle<Guest>>,
     pub callers: Vec<JoinHandle<Caller>>,
+    pub visitors: Vec<JoinHandle<Visits>>,
     pub orders: Arc<Orders>,
     pub tally: Tally,
     pub typists: u64,
@@ -106,6 +108,7 @@ impl World {
             sats: Vec::new(),
             guests: Vec::new(),
             callers: Vec::new(),
+            visitors: Vec::new(),
             orders: Arc::default(),
             tally,
             typists: 0,
@@ -263,7 +266,7 @@ impl World {
         format!("{kind}{}{}", self.typists, char::from(b'a' + voice))
     }
 
-    /// Pages and SSH clients come.
+    /// Pages, SSH clients and visitors come.
     fn invite(&mut self) {
         let log = self.server.log();
         let port = |mark: &str| -> u16 {
@@ -283,6 +286,11 @@ impl World {
             let Some(face) = self.faces.iter().find(|face| face.name == name) else { continue };
             let (keys, id) = (self.keys.clone(), face.id.clone());
             self.callers.push(guests::start_caller(keys, secure, id, self.orders.clone()));
+        }
+        for name in ["idle0", "idle1"] {
+            let Some(face) = self.faces.iter().find(|face| face.name == name) else { continue };
+            let (env, orders) = (self.server.dir.environment(), self.orders.clone());
+            self.visitors.push(visitors::start(env, face.id.clone(), orders));
         }
     }
 

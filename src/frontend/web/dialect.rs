@@ -292,9 +292,15 @@ impl Page {
                         drive,
                     };
                     socket.push(&[&page::attached(&attached)]);
-                } else if before != Some(size) {
+                    return;
+                }
+                if before != Some(size) {
                     let note = ViewerNote::Size { size, leads: false };
                     socket.push(&[&page::note(&note)]);
+                }
+                if accepted > 0 {
+                    // The last daemon may have died before it could say so.
+                    socket.push(&[&page::note(&ViewerNote::Accepted { upto: accepted })]);
                 }
             }
             _ => {}

@@ -1,0 +1,88 @@
+//! Clients that come and go: faces that end by themselves and say how, terminals that are lent and given back.
+
+use crate::common::{FACEMUX, Ran, Terminal};
+use crate::stream::Orders;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long anything of it may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the visits came to.
+#[derive(Default)]
+pub struct Visits {
+    /// Faces that ended as they were to.
+    pub ended: u64,
+    /// Terminals that were given back.
+    pub given_back: u64,
+    pub faults: Vec<String>,
+}
+
+/// Comes and goes until `hush`, at `face` where a terminal is lent.
+pub fn start(env: Vec<(String, String)>, face: String, orders: Arc<Orders>) -> JoinHandle<Visits> {
+    std::thread::spawn(move || {
+        let mut visits = Visits::default();
+        while !orders.hush.load(Ordering::Relaxed) && visits.faults.is_empty() {
+            visits.start_a_face(&env);
+            visits.lend_a_terminal(&env, &face);
+        }
+        visits
+    })
+}
+
+fn run(env: &[(String, String)], words: &[&str]) -> Ran {
+    let mut command = Command::new(FACEMUX);
+    let command = command.args(words).env_clear().stdin(Stdio::null());
+    Ran::of(command.envs(env.iter().map(|(name, value)| (name, value))).output().unwrap())
+}
+
+impl Visits {
+    fn start_a_face(&mut self, env: &[(String, String)]) {
+        let made = run(env, &["new", "-d", "--", "sh", "-c", "echo visitor; exit 7"]);
+        match made.code {
+            0 => {}
+            // The daemon died before it had answered.
+            3 => return,
+            _ => return self.faults.push(format!("a visitor's face: {made:?}")),
+        }
+        let until = Instant::now() + PATIENCE;
+        let mut info = serde_json::Value::Null;
+        while info["state"] != "ended" {
+            if Instant::now() > until {
+                return self.faults.push(format!("a visitor's face does not end: {made:?} {info}"));
+            }
+            let ran = run(env, &["info", made.out.trim(), "--json"]);
+            info = serde_json::from_str(&ran.out).unwrap_or_default();
+        }
+        if info["end"]["code"] != 7 {
+            self.faults.push(format!("a visitor's face ended otherwise: {info}"));
+        }
+        self.ended += 1;
+    }
+
+    fn lend_a_terminal(&mut self, env: &[(String, String)], face: &str) {
+        let mut terminal = Terminal::start(&[FACEMUX, "attach", face], env, (24, 80));
+        let until = Instant::now() + PATIENCE;
+        let waits = |terminal: &mut Terminal| {
+            terminal.collect(Duration::from_millis(2));
+            terminal.poll_end().is_none() && Instant::now() < until
+        };
+        while terminal.settings().is_canonical() && waits(&mut terminal) {}
+        terminal.type_collecting(b"\x02d");
+        while waits(&mut terminal) {}
+        let code = terminal.poll_end();
+        let lost = b"facemux: lost the server";
+        if code == Some(3) && terminal.bytes.starts_with(lost) {
+            // The daemon died before it had answered, and nothing was lent.
+            return;
+        }
+        if code != Some(0) || terminal.settings() != terminal.before {
+            let last = String::from_utf8_lossy(&terminal.bytes).into_owned();
+            return self.faults.push(format!("a visitor's terminal ended with {code:?}: {last:?}"));
+        }
+        self.given_back += 1;
+    }
+}

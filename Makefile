@@ -46,7 +46,7 @@ test: ## everything that proves the program, with the programs it is tested agai
 	@$(MAKE) web
 	@scripts/test.sh
 
-e2e: ## the page in a real Chromium, against a real server: every state, kills, cuts, accessibility
+e2e: ## of make test, the page in a real Chromium alone: every state, kills, cuts, accessibility
 	@scripts/setup.sh test
 	@$(MAKE) web
 	$(CARGO) build --locked --profile ci

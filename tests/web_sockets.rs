@@ -136,7 +136,7 @@ const FLOOD: usize = 8 << 20;
 const FLOOD_LOOKS: usize = 32;
 /// KiB the daemon may grow by for each viewer; and once: an allocator keeps freed pieces of every size it has met.
 const VIEWER_KIB: u64 = 1;
-const ALLOCATOR_KIB: u64 = 64;
+const ALLOCATOR_KIB: u64 = 96;
 
 #[test]
 fn a_crowd_costs_the_daemon_a_kibibyte_each_and_its_slowest_slows_nobody() {

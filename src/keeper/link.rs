@@ -108,8 +108,11 @@ impl Link {
     }
 
     fn next_bytes(&mut self) -> io::Result<Option<(usize, Vec<OwnedFd>)>> {
-        // Made when something is first heard: frontends hardly say anything.
-        self.bytes.resize(FRAME_BYTES_MAX, 0);
+        // Made when something is first heard: frontends hardly say anything. Fresh from the kernel, so that only what
+        // messages have filled is memory.
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; FRAME_BYTES_MAX];
+        }
         loop {
             return match socket::recv_with_fds(self.socket.as_fd(), &mut self.bytes) {
                 Ok((0, _)) => Err(io::ErrorKind::UnexpectedEof.into()),

@@ -89,7 +89,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (default 60); needs a nightly toolcha
 bench: ## the benches of one process
 	$(CARGO) bench --locked
 
-peers: ## facemux beside tmux, screen, dtach and a bare relay (PEERS_DIR); rewrites docs/measurements.md
+peers: ## facemux beside tmux, screen, dtach, ttyd, sshd, dropbear and a bare relay (PEERS_DIR); rewrites docs/measurements.md
 	@scripts/setup.sh peers
 	@$(MAKE) build
 	@scripts/peers.sh $(RELEASE)

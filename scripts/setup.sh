@@ -22,7 +22,7 @@ test) wanted="$build $page $programs" ;;
 lint) wanted="$build mandoc:mandoc" ;;
 fuzz) wanted="$build c++:g++" ;;
 fidelity) wanted="$build $page xz:xz-utils" ;;
-peers) wanted="$build $page tmux:tmux screen:screen dtach:dtach python3:python3-minimal" ;;
+peers) wanted="$build $page $programs python3:python3-minimal" ;;
 *)
 	echo "setup.sh: unknown target $goal" >&2
 	exit 2

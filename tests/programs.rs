@@ -239,3 +239,30 @@ fn several_programs_live_side_by_side_and_none_sees_the_other() {
     server.run(&["kill", &faces[0]]).answer();
     eventually("five are left", || (server.run(&["ls"]).out.lines().count() == 6).then_some(()));
 }
+
+#[test]
+fn fish_works_with_nobody_attached() {
+    let server = Server::start();
+    let face = face(&server, &["fish", "--private", "--no-config"]);
+    // root's prompt, or anybody's.
+    eventually("fish's prompt", || server.snap(&face).contains(['#', '>']).then_some(()));
+    server.run(&["send", &face, "echo a(math 6 x 7)b", "--keys", "Enter"]).answer();
+    server.shows(&face, "a42b");
+}
+
+/// What fish 4 asks a terminal before its first prompt, for which it waits seconds if nobody answers the last question.
+#[test]
+fn what_fish_4_asks_is_answered_with_nobody_attached() {
+    let server = Server::start();
+    let script = r#"stty raw -echo
+        printf '\033[?u\033[>0q\033P+q696e646e\033\\\033[?996n\033[0c'
+        while [[ $got != *'[?62;22c' ]] && IFS= read -rsn1 -t 20 byte; do got+=$byte; done
+        printf 'answer %q end' "$got"
+        exec sleep 1000"#;
+    let face = face(&server, &["bash", "-c", script]);
+    let screen = server.shows(&face, " end").replace('\n', "");
+    let version = env!("CARGO_PKG_VERSION");
+    let told =
+        format!(r"answer $'\E[?0u\EP>|facemux({version})\E\\\EP0+r\E\\\E[?997;1n\E[?62;22c' end");
+    assert!(screen.contains(&told), "{screen} instead of {told}");
+}

@@ -21,4 +21,9 @@ proptest! {
     fn a_change_of_width_loses_no_character(chance in prop::collection::vec(any::<u8>(), 0..300)) {
         checks::width_loses_nothing(&chance);
     }
+
+    #[test]
+    fn any_bytes_show_the_same_however_they_are_cut(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        checks::cuts_change_nothing(&bytes);
+    }
 }

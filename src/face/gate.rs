@@ -39,11 +39,12 @@ impl Gate {
     }
 
     fn judge_on(&mut self, token: &Token<'_>, span: Range<u64>) -> Option<Silence> {
-        // Bytes of the string that are no text are told after it.
-        let cut_off = self.cut_off.take_if(|at| *at <= span.start).filter(|at| *at == span.start);
+        // Bytes of the string that are no text are told after it, and controls inside what comes next before that.
+        let cut_off = self.cut_off.take_if(|at| *at == span.start);
         if passes(token) {
-            let cut = matches!(token, Token::Osc { bell: false, .. });
-            self.cut_off = cut.then_some(span.end);
+            if matches!(token, Token::Osc { bell: false, .. }) {
+                self.cut_off = Some(span.end);
+            }
             return None;
         }
         let mut silence = silence(token, span);
@@ -405,6 +406,9 @@ mod tests {
     fn a_string_that_a_silenced_sequence_cut_off_still_ends() {
         let (_, _, journal) = gated(b"\x1b]0;title\x1b[>cshown\x1b]0;t\x1bPq\x1b\\shown", 3);
         assert_eq!(journal, b"\x1b]0;title\x07\0\0\0shown\x1b]0;t\x07\0\0\x1b\\shown");
+        // Also when a control came inside what cut it off.
+        let (_, _, journal) = gated(b"\x1b]0;t\x1b\n\x1b[mx\x1b]0;t\x1b\n[mx", 3);
+        assert_eq!(journal, b"\x1b]0;t\x07\n\x1b[mx\x1b]0;t\x1b\n[mx");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::anything::anything;
 use crate::choices::Choices;
 use facemux::limits::HISTORY_BYTES_MAX;
 use facemux::term::render::{Format, render};
-use facemux::term::{History, Terminal, Watch};
+use facemux::term::{Event, History, Terminal, Watch};
 use facemux::units::Size;
 
 /// Lines of history: few, so that the bound is reached.
@@ -17,6 +17,22 @@ pub struct Answers(Vec<u8>);
 impl Watch for Answers {
     fn reply(&mut self, _at: u64, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
+    }
+}
+
+/// Who reads a restore: it must ask nothing, ring no bell and write no clipboard.
+struct Reader;
+
+impl Watch for Reader {
+    fn reply(&mut self, at: u64, bytes: &[u8]) {
+        panic!("a restore asks at {at}: {}", bytes.escape_ascii());
+    }
+
+    fn event(&mut self, event: Event<'_>) {
+        assert!(
+            !matches!(event, Event::Bell | Event::Clipboard { .. }),
+            "a restore does: {event:?}"
+        );
     }
 }
 
@@ -122,21 +138,15 @@ pub fn restore_goes_on(chance: &[u8]) {
     );
 
     let mut rebuilt = fresh(whole.size());
-    let mut silent = Answers::default();
-    rebuilt.feed(&restore, &mut silent);
+    rebuilt.feed(&restore, &mut Reader);
     let shown_restore = restore.escape_ascii().to_string();
-    assert_eq!(
-        silent,
-        Answers::default(),
-        "a restore asks nothing: {shown_restore} of {}",
-        context()
-    );
+    assert!(!restore.contains(&0x07), "a bell: {shown_restore} of {}", context());
     // The few things that no restore can carry are named in docs/decisions.md, and counted in tests/term_state.rs.
     if !whole.restores_exactly() {
         return;
     }
     assert_eq!(seen(&whole), seen(&rebuilt), "{shown_restore} of {}", context());
-    rebuilt.feed(&whole.unfinished(), &mut silent);
+    rebuilt.feed(&whole.unfinished(), &mut Answers::default());
     let answers = play(&mut whole, &after, usize::MAX);
     let same_answers = play(&mut rebuilt, &after, 1);
     assert_eq!(seen(&whole), seen(&rebuilt), "went on after {shown_restore} of {}", context());
@@ -170,4 +180,16 @@ pub fn width_loses_nothing(chance: &[u8]) {
     // History keeps 60 lines at most, so only its end can be asked for.
     assert!(written.ends_with(&kept) || kept == written, "{kept:?} of {written:?}");
     assert!(kept.len() >= written.len().min(100), "{kept:?} of {written:?}");
+}
+
+/// Bytes of any kind show the same however they are cut: at once, and in pieces as long as the first byte says.
+pub fn cuts_change_nothing(bytes: &[u8]) {
+    let Some((cut, bytes)) = bytes.split_first() else { return };
+    let fed = |piece: usize| {
+        let mut terminal = fresh(Size::clamped(9, 30));
+        let mut answers = Answers::default();
+        bytes.chunks(piece).for_each(|piece| terminal.feed(piece, &mut answers));
+        (seen(&terminal), terminal.restore(LINES), answers)
+    };
+    assert_eq!(fed(usize::MAX), fed(1 + usize::from(*cut)), "{}", bytes.escape_ascii());
 }

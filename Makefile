@@ -19,13 +19,14 @@ RUN_ARGS ?=
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET_DIR)/release/facemux
+STATIC = $(TARGET_DIR)/$(HOST)/small/facemux-static
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 WEB_SOURCES := $(wildcard web/package.json web/package-lock.json web/*.mjs web/*.js web/*.json web/*.html web/*.css) \
 	$(shell find web/src -type f 2>/dev/null)
 
 export FIDELITY_DIR PEERS_DIR SEEDS CHAOS_SECONDS
 
-.PHONY: help run build web test e2e check sim golden layers fidelity chaos lint fmt fuzz fuzz-build bench peers size static doc dev ci clean
+.PHONY: help run build web test e2e check sim golden layers fidelity chaos lint fmt fuzz fuzz-build bench peers size cost static doc dev ci clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -94,13 +95,16 @@ peers: ## facemux beside tmux, screen, dtach, ttyd, sshd, dropbear and a bare re
 	@$(MAKE) build
 	@scripts/peers.sh $(RELEASE)
 
-size: ## the binary's size by part, and the memory of each process
+size: web ## the static binary's size by part, and the memory of each process
 	@scripts/size.sh
+
+cost: ## what checkpoints and the record of calls cost the daemon, by valgrind
+	@scripts/cost.sh
 
 static: web ## a static binary that runs in an empty image, and is run in one
 	@scripts/static.sh
-	@scripts/is-static.sh $(TARGET_DIR)/$(HOST)/release/facemux
-	FACEMUX_STATIC=$(abspath $(TARGET_DIR))/$(HOST)/release/facemux $(CARGO) test --locked --profile ci --test boxed
+	@scripts/is-static.sh $(STATIC)
+	FACEMUX_STATIC=$(abspath $(STATIC)) $(CARGO) test --locked --profile ci --test boxed
 
 doc: ## the API documentation, warnings as errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items

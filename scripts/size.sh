@@ -1,25 +1,24 @@
 #!/usr/bin/env bash
-# size.sh: the release binary's size by part, and the memory of each process of a server started for it; both for the
-# static binary as well, when `make static` has built it.
+# size.sh: the static binary's size by part, and the memory of each process of a server started for it; of the release
+# binary too when it has been built.
 #
-# Parts are read from the symbols of the profiling profile, which is the release code with its names kept. Code
-# inlined into another part counts there.
+# Parts are read from the symbols of the same binary before it is stripped. Code inlined into another part counts there.
 set -euo pipefail
 target=${CARGO_TARGET_DIR:-target}
 host=$(rustc -vV | sed -n 's/^host: //p')
-cargo build --locked --release
-cargo build --locked --profile profiling
+"$(dirname "$0")/static.sh"
+small=$target/$host/small
 
 echo "== files, bytes"
-for file in "$target/release/facemux" "$target/$host/release/facemux"; do
+for file in "$small/facemux-static" "$target/release/facemux"; do
 	[ ! -e "$file" ] || printf '%10d  %s\n' "$(stat -c %s "$file")" "$file"
 done
 
-echo "== sections of the release binary, bytes"
-size -A -d "$target/release/facemux" | awk '$2 > 4096 && /^\./ {printf "%10d  %s\n", $2, $1}' | sort -rn
+echo "== sections of the static binary, bytes"
+size -A -d "$small/facemux-static" | awk '$2 > 4096 && /^\./ {printf "%10d  %s\n", $2, $1}' | sort -rn
 
 echo "== symbols by crate, bytes (of facemux: by folder)"
-nm --size-sort --print-size --demangle=rust -t d "$target/profiling/facemux" | awk '
+nm --size-sort --print-size --demangle=rust -t d "$small/facemux" | awk '
 	{
 		bytes = $2 + 0; $1 = $2 = $3 = ""; sub(/^ +/, "")
 		name = $0
@@ -67,7 +66,7 @@ memory() {
 	rm -rf "$dir"
 }
 
-for file in "$target/release/facemux" "$target/$host/release/facemux"; do
+for file in "$small/facemux-static" "$target/release/facemux"; do
 	[ -e "$file" ] || continue
 	echo "== memory of an idle server of $file, KiB (PSS)"
 	memory "$file"

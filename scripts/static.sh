@@ -1,22 +1,34 @@
 #!/usr/bin/env bash
-# static.sh [CARGO ARGS]: a release binary that needs no other file, for the machine's own kind.
+# static.sh [CARGO ARGS]: a small binary that needs no other file, for the machine's own kind: facemux-static beside
+# the one with symbols that the profile `small` builds. Prints its path.
 #
 # Randomness comes by system call: what looks for the C library's function at run time finds none in a static binary,
-# and an image may have no /dev/urandom. Panics abort, so nothing is ever unwound. What the linker can do to make it
-# smaller, equal functions folded and relocations packed, is tried first: not every linker has it.
+# and an image may have no /dev/urandom. What the linker can do to make it smaller is tried first, since not every
+# linker has it: equal functions folded, relocations packed, tables for unwinding left out (panics abort; they still
+# say where).
 set -euo pipefail
 host=$(rustc -vV | sed -n 's/^host: //p')
-flags=(-C target-feature=+crt-static --cfg 'getrandom_backend="linux_getrandom"' -C force-unwind-tables=no)
+here=$(cd "$(dirname "$0")" && pwd)
+flags=(-C target-feature=+crt-static --cfg 'getrandom_backend="linux_getrandom"')
 trial=$(mktemp -d)
 trap 'rm -rf "$trial"' EXIT
-echo 'fn main() {}' >"$trial/main.rs"
-for extra in --icf=all --pack-dyn-relocs=relr; do
-	if rustc --edition 2024 -C panic=abort "${flags[@]}" -C "link-arg=-Wl,$extra" -o "$trial/main" "$trial/main.rs" 2>/dev/null &&
-		"$trial/main"; then
-		flags+=(-C "link-arg=-Wl,$extra")
+echo 'fn main() { std::thread::spawn(|| print!("runs")).join().unwrap() }' >"$trial/main.rs"
+for extra in --icf=all --pack-dyn-relocs=relr "--no-eh-frame-hdr,-T,$here/no-unwind.ld"; do
+	link=(-C "link-arg=-Wl,$extra")
+	if rustc --edition 2024 -C panic=abort "${flags[@]}" "${link[@]}" -o "$trial/main" "$trial/main.rs" 2>/dev/null &&
+		[ "$("$trial/main")" = runs ]; then
+		flags+=("${link[@]}")
+	else
+		echo "this linker has no $extra: the binary will be larger" >&2
 	fi
 done
 # Separated by a character that no flag contains.
-CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}")
+CARGO_ENCODED_RUSTFLAGS=$(
+	IFS=$'\x1f'
+	echo "${flags[*]}"
+)
 export CARGO_ENCODED_RUSTFLAGS
-cargo build --locked --release --target "$host" "$@"
+cargo build --locked --profile small --target "$host" "$@"
+built=${CARGO_TARGET_DIR:-target}/$host/small
+strip -s -o "$built/facemux-static" "$built/facemux"
+echo "$built/facemux-static"

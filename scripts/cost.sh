@@ -38,8 +38,8 @@ cost() {
 	until "$binary" ls >/dev/null 2>&1; do kill -0 "$keeper"; done
 	"$binary" upgrade --binary "$dir/watched" >/dev/null
 	local face
-	face=$("$binary" new -d -- sh -c "yes '$2' | head -c ${megabytes}000000; echo; echo printed; exec cat")
-	"$binary" wait "$face" --until text='^printed' --timeout 300s
+	face=$("$binary" new -d -- sh -c "yes '$2' | head -c ${megabytes}000000; exec cat")
+	"$binary" wait "$face" --until idle=2s --timeout 300s
 	kill "$keeper"
 	wait "$keeper" || true
 	keeper=

@@ -57,6 +57,29 @@ const ALL: &[(&str, usize)] = &[
     ("idle", 3),
 ];
 
+/// Where the daemon dies at some time in the long form: in its calls, after its effects, while it recovers.
+const PLACES: [&str; 19] = [
+    "face read returned",
+    "face write returned",
+    "terminal read returned",
+    "terminal write returned",
+    "published",
+    "recovering",
+    "recovered",
+    "parsed",
+    "Send",
+    "Close",
+    "GiveBack",
+    "Keeper",
+    "SetSize",
+    "Write",
+    "Read",
+    "Deliver",
+    "Exhaust",
+    "Drop",
+    "sent",
+];
+
 /// Those whose programs notice what is lost.
 const NOTICING: &[(&str, usize)] = &[("echo", 5), ("asker", 5), ("printer", 4)];
 
@@ -116,6 +139,13 @@ fn run(plan: Plan) -> Vec<String> {
     world.calm();
     let figures = world.check();
     tell(&world, &figures, storm);
+    if plan.kills >= 1000 {
+        let missed: Vec<_> =
+            PLACES.iter().filter(|p| !world.tally.places.contains_key(**p)).collect();
+        if !missed.is_empty() {
+            world.faults.push(format!("no daemon died where {missed:?}"));
+        }
+    }
     if !enough {
         let had = format!("{storm:.0?} were not enough for what the plan asks: {plan:?}");
         world.faults.push(had);

@@ -263,8 +263,13 @@ impl World {
 
     /// Faces end and leave no process and no descriptor.
     fn check_left(&mut self) {
-        let faces = self.faces.iter().map(|face| face.id.as_str());
-        let words: Vec<&str> = std::iter::once("kill").chain(faces).collect();
+        // Visitors' as well, of whom nobody knew that they were there.
+        let listed: serde_json::Value =
+            serde_json::from_str(&self.server.run(&["ls", "--json"]).out).unwrap_or_default();
+        let faces = listed.as_array().into_iter().flatten().map(|face| face["id"].to_string());
+        let faces: Vec<String> = faces.collect();
+        let words: Vec<&str> =
+            std::iter::once("kill").chain(faces.iter().map(String::as_str)).collect();
         let ran = self.server.run(&words);
         if ran.code != 0 {
             self.faults.push(format!("kill: {}", ran.err));

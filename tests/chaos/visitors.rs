@@ -27,7 +27,9 @@ pub fn start(env: Vec<(String, String)>, face: String, orders: Arc<Orders>) -> J
         let mut visits = Visits::default();
         while !orders.hush.load(Ordering::Relaxed) && visits.faults.is_empty() {
             visits.start_a_face(&env);
-            visits.lend_a_terminal(&env, &face);
+            visits.lend_a_terminal(&env, &["attach", &face], b"\x02d", 0);
+            let program = ["new", "--", "sh", "-c", "read -r x; exit $x"];
+            visits.lend_a_terminal(&env, &program, b"7\r", 7);
         }
         visits
     })
@@ -63,25 +65,33 @@ impl Visits {
         self.ended += 1;
     }
 
-    fn lend_a_terminal(&mut self, env: &[(String, String)], face: &str) {
-        let mut terminal = Terminal::start(&[FACEMUX, "attach", face], env, (24, 80));
+    /// Somebody comes with these words, types these keys, and goes with this code.
+    fn lend_a_terminal(
+        &mut self,
+        env: &[(String, String)],
+        words: &[&str],
+        keys: &[u8],
+        code: i32,
+    ) {
+        let words = [&[FACEMUX][..], words].concat();
+        let mut terminal = Terminal::start(&words, env, (24, 80));
         let until = Instant::now() + PATIENCE;
         let waits = |terminal: &mut Terminal| {
             terminal.collect(Duration::from_millis(2));
             terminal.poll_end().is_none() && Instant::now() < until
         };
         while terminal.settings().is_canonical() && waits(&mut terminal) {}
-        terminal.type_collecting(b"\x02d");
+        terminal.type_collecting(keys);
         while waits(&mut terminal) {}
-        let code = terminal.poll_end();
+        let got = terminal.poll_end();
         let lost = b"facemux: lost the server";
-        if code == Some(3) && terminal.bytes.starts_with(lost) {
+        if got == Some(3) && terminal.bytes.starts_with(lost) {
             // The daemon died before it had answered, and nothing was lent.
             return;
         }
-        if code != Some(0) || terminal.settings() != terminal.before {
+        if got != Some(code) || terminal.settings() != terminal.before {
             let last = String::from_utf8_lossy(&terminal.bytes).into_owned();
-            return self.faults.push(format!("a visitor's terminal ended with {code:?}: {last:?}"));
+            return self.faults.push(format!("a visitor's terminal ended with {got:?}: {last:?}"));
         }
         self.given_back += 1;
     }

@@ -33,7 +33,8 @@ impl Ending {
                 (format!("[detached from face {id}]"), OK)
             }
             Ending::Detached(why) => (format!("[detached from face {id}: {}]", plain(&why)), OK),
-            Ending::Ended(end) => {
+            // It lived when it was asked for: a daemon that was away, or not quick enough, is no other end.
+            Ending::Ended(end) | Ending::Refused(Refusal::Gone { end, .. }) => {
                 let how = match end.cause {
                     EndCause::Exited => format!("exit {}", end.code),
                     _ => plain(&end.reason),

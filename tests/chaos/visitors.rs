@@ -28,7 +28,9 @@ pub fn start(env: Vec<(String, String)>, face: String, orders: Arc<Orders>) -> J
         while !orders.hush.load(Ordering::Relaxed) && visits.faults.is_empty() {
             visits.start_a_face(&env);
             visits.lend_a_terminal(&env, &["attach", &face], b"\x02d", 0);
-            let program = ["new", "--", "sh", "-c", "read -r x; exit $x"];
+            // Nobody may have been told of it: it ends by itself too.
+            let limited = ["new", "--", "timeout", "--foreground", "20"];
+            let program = [&limited[..], &["sh", "-c", "read -r x; exit $x"]].concat();
             visits.lend_a_terminal(&env, &program, b"7\r", 7);
         }
         visits

@@ -378,11 +378,13 @@ fn without_a_terminal_input_and_output_are_copied() {
 fn a_new_face_has_the_control_characters_of_the_terminal_it_was_started_in() {
     let server = Server::start();
     let facemux = env!("CARGO_BIN_EXE_facemux");
-    let script = format!("stty erase '^H' susp undef; exec {facemux} new -- stty -a");
+    let script =
+        format!("stty erase '^H' susp undef; exec {facemux} new -- sh -c 'stty -a; read x'");
     let mut terminal =
         common::Terminal::start(&["sh", "-c", &script], &server.dir.environment(), (24, 80));
     terminal.expect("erase = ^H");
     terminal.expect("susp = <undef>");
+    terminal.type_text("\r");
     assert_eq!(terminal.wait(), 0);
 }
 

@@ -36,14 +36,16 @@ fn a_login_is_a_face_that_lives_on() {
 fn a_new_face_has_the_modes_of_the_clients_terminal() {
     let world = World::start();
     let ssh = world.argv(&["-t"]).join(" ");
-    let client =
-        format!("stty erase '^H' intr '^X' -ixon -echo; exec {ssh} root@127.0.0.1 new -- stty -a");
+    let client = format!(
+        "stty erase '^H' intr '^X' -ixon -echo; exec {ssh} root@127.0.0.1 \"new -- sh -c 'stty -a; read x'\""
+    );
     let environment = world.server.dir.environment();
     let mut here = Terminal::start(&["sh", "-c", &client], &environment, (24, 80));
     here.expect("intr = ^X");
     here.expect("erase = ^H");
     here.expect("-ixon");
     here.expect("-echo ");
+    here.type_text("\r");
     assert_eq!(here.wait(), 0);
 }
 

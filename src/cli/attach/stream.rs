@@ -2,7 +2,7 @@
 //! cannot be handed over, and for stdin and stdout that are no terminal at all.
 
 use super::ending::Ending;
-use super::patience::{BACK_OFF, BELL, GOODBYE, RECONNECT_FOR};
+use super::patience::{Attempts, BELL, GOODBYE};
 use super::{SIGCONT, SIGSTOP, SIGTSTP, SIGWINCH, Settings, View};
 use super::{preamble, size_of, stop_here, wait_for_foreground};
 use crate::cli::stop::Stop;
@@ -285,23 +285,13 @@ impl Copy<'_> {
         if self.draining {
             return Err(Ending::Drained);
         }
-        let until = clock::now() + RECONNECT_FOR;
-        let mut pause = BACK_OFF.0;
+        let mut attempts = Attempts::begin();
         loop {
             if let Ok(server) = connect(&self.view.socket) {
                 self.server = server;
                 return self.viewer.reconnect().map_err(|e| Ending::Lost(e.to_string()));
             }
-            if clock::now() + pause > until {
-                return Err(Ending::Lost(why.to_owned()));
-            }
-            let mut watched = [Watched::new(self.view.signals.as_fd(), true, false)];
-            // When waiting fails the deadline above still ends this.
-            let _ = poll::wait(&mut watched, Some(pause));
-            if let Some(signal) = self.view.told_to_end() {
-                return Err(Ending::Signalled(signal));
-            }
-            pause = (pause * 2).min(BACK_OFF.1);
+            attempts.wait(self.view, why)?;
         }
     }
 }

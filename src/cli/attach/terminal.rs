@@ -2,7 +2,7 @@
 //! for signals, takes the terminal back when it is stopped, and puts it right when the daemon is lost.
 
 use super::ending::Ending;
-use super::patience::{BACK_OFF, BELL, GOODBYE, RECONNECT_FOR};
+use super::patience::{Attempts, BELL, GOODBYE};
 use super::{SIGCONT, SIGSTOP, SIGTSTP, SIGWINCH, Settings, View};
 use super::{preamble, size_of, stop_here, wait_for_foreground};
 use crate::cli::stop::Stop;
@@ -247,8 +247,7 @@ impl Held<'_> {
         if self.draining {
             return Err(Ending::Drained);
         }
-        let until = clock::now() + RECONNECT_FOR;
-        let mut pause = BACK_OFF.0;
+        let mut attempts = Attempts::begin();
         loop {
             if let Ok(server) = dial(&self.view.socket) {
                 self.server = server;
@@ -257,16 +256,7 @@ impl Held<'_> {
                     return Ok(());
                 }
             }
-            if clock::now() + pause > until {
-                return Err(Ending::Lost(why.to_owned()));
-            }
-            let mut watched = [Watched::new(self.view.signals.as_fd(), true, false)];
-            // When waiting fails the deadline above still ends this.
-            let _ = poll::wait(&mut watched, Some(pause));
-            if let Some(signal) = self.view.told_to_end() {
-                return Err(Ending::Signalled(signal));
-            }
-            pause = (pause * 2).min(BACK_OFF.1);
+            attempts.wait(self.view, why)?;
         }
     }
 }

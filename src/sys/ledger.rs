@@ -105,6 +105,15 @@ struct Page {
     slots: [[AtomicU64; SLOT_WORDS]; 2],
 }
 
+/// What the call that has just returned did: its count, or the error it left in errno.
+#[inline]
+fn outcome(kind: Kind, returned: libc::ssize_t) -> io::Result<usize> {
+    compiler_fence(Ordering::SeqCst);
+    let count = usize::try_from(returned).map_err(|_| io::Error::last_os_error())?;
+    pass(kind.returned());
+    Ok(count)
+}
+
 const SLOT_WORDS: usize = 8;
 const _: () = assert!(size_of::<Page>() <= PAGE_BYTES);
 
@@ -192,9 +201,7 @@ impl Ledger {
         self.publish(kind, face, offset, bytes.len() as u64, extra);
         // SAFETY: `bytes` is valid for writes of its length through the call.
         let got = unsafe { libc::read(fd.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
-        compiler_fence(Ordering::SeqCst);
-        let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
-        pass(kind.returned());
+        let got = outcome(kind, got)?;
         self.read += got as u64;
         Ok(got)
     }
@@ -215,9 +222,7 @@ impl Ledger {
         let packet = &mut self.packet.bytes_mut()[..=most];
         // SAFETY: `packet` is valid for writes of its length through the call.
         let got = unsafe { libc::read(fd.as_raw_fd(), packet.as_mut_ptr().cast(), packet.len()) };
-        compiler_fence(Ordering::SeqCst);
-        let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
-        pass(Kind::PtyRead.returned());
+        let got = outcome(Kind::PtyRead, got)?;
         match (packet[0], got) {
             (_, 0) => Ok(0),
             (DATA, 2..) => {
@@ -244,9 +249,7 @@ impl Ledger {
         self.publish(kind, face, offset, bytes.len() as u64, extra);
         // SAFETY: `bytes` is valid for reads of its length through the call.
         let put = unsafe { libc::write(fd.as_raw_fd(), bytes.as_ptr().cast(), bytes.len()) };
-        compiler_fence(Ordering::SeqCst);
-        let put = usize::try_from(put).map_err(|_| io::Error::last_os_error())?;
-        pass(kind.returned());
+        let put = outcome(kind, put)?;
         self.written += put as u64;
         Ok(put)
     }

@@ -72,7 +72,7 @@ impl Termios {
     /// Puts one mode into these settings; a number that is none of ours changes nothing. Speeds and character sizes
     /// mean nothing to a PTY and are among them.
     pub fn set_mode(&mut self, (number, value): Mode) {
-        let raw = self.raw_mut();
+        let raw = &mut self.0;
         if let Some((_, place)) = CHARACTERS.iter().find(|(n, _)| *n == number) {
             let off = value == NO_CHARACTER;
             raw.c_cc[*place] = u8::try_from(value).ok().filter(|_| !off).unwrap_or(0);
@@ -91,7 +91,7 @@ impl Termios {
 
     /// The characters of these settings, as modes.
     pub fn characters(&self) -> Vec<Mode> {
-        let raw = self.raw_ref();
+        let raw = &self.0;
         let value = |place: usize| match raw.c_cc[place] {
             0 => NO_CHARACTER,
             character => u32::from(character),

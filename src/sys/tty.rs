@@ -48,17 +48,9 @@ pub fn set_window_size(fd: &impl AsFd, size: WindowSize) -> io::Result<()> {
 
 /// A terminal's settings, opaque: taken to be put back, or changed by the methods here.
 #[derive(Clone, Copy)]
-pub struct Termios(libc::termios);
+pub struct Termios(pub(super) libc::termios);
 
 impl Termios {
-    pub(super) fn raw_ref(&self) -> &libc::termios {
-        &self.0
-    }
-
-    pub(super) fn raw_mut(&mut self) -> &mut libc::termios {
-        &mut self.0
-    }
-
     /// The settings of a terminal; on a master those of its slave.
     ///
     /// # Errors

@@ -4,13 +4,11 @@
 
 mod common;
 
+use common::reader::{Reader, following};
 use common::{Server, eventually};
-use facemux::client::{Shown, Viewer};
-use facemux::units::Size;
-use facemux::wire::{Attach, Holder, ViewerNote};
+use facemux::client::Shown;
+use facemux::wire::ViewerNote;
 use sha2::{Digest, Sha256};
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 const LINE_BYTES: u64 = 64;
@@ -45,65 +43,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn ask(face: &str) -> Attach {
-    Attach {
-        face: face.into(),
-        drive: true,
-        detach_others: false,
-        size: Size::DEFAULT,
-        pixels: (0, 0),
-        follows_size: true,
-        history: 0,
-        token: 1,
-        resume: None,
-        detach_keys: Vec::new(),
-        window: 0,
-        holder: Holder::Client,
-        inside: Vec::new(),
-    }
-}
-
-/// A viewer on the socket.
-struct Reader {
-    socket: UnixStream,
-    viewer: Viewer,
-}
-
-impl Reader {
-    fn attach(server: &Server, face: &str) -> Reader {
-        let socket = UnixStream::connect(server.socket()).unwrap();
-        let mut reader = Reader { socket, viewer: Viewer::new(ask(face), None).unwrap() };
-        reader.flush();
-        reader
-    }
-
-    fn flush(&mut self) {
-        self.socket.write_all(self.viewer.unsent()).unwrap();
-        self.viewer.sent(self.viewer.unsent().len());
-    }
-
-    /// Reads until `each` says that it is enough.
-    fn read(&mut self, mut each: impl FnMut(Shown<'_>) -> bool) {
-        let mut bytes = vec![0; 65536];
-        loop {
-            while let Some(shown) = self.viewer.poll().unwrap() {
-                if each(shown) {
-                    return;
-                }
-            }
-            let read = self.socket.read(&mut bytes).unwrap();
-            assert!(read > 0, "the daemon closed the connection");
-            self.viewer.receive(&bytes[..read]);
-        }
-    }
-}
-
 #[test]
 fn a_viewer_that_reads_gets_every_byte() {
     let server = Server::start();
     let face = printer(&server);
     server.shows(&face, "ready");
-    let mut reader = Reader::attach(&server, &face);
+    let mut reader = Reader::attach(&server, following(&face, 1));
     reader.read(|shown| matches!(shown, Shown::Restore { last: true, .. }));
     assert_eq!(reader.viewer.type_input(b"\r"), 1);
     reader.flush();
@@ -156,7 +101,7 @@ fn a_viewer_that_does_not_read_holds_nobody_back_and_costs_no_memory() {
     let daemon = server.role_pid("daemon");
     let face = printer(&server);
     server.shows(&face, "ready");
-    let mut reader = Reader::attach(&server, &face);
+    let mut reader = Reader::attach(&server, following(&face, 1));
     reader.read(|shown| matches!(shown, Shown::Restore { last: true, .. }));
     let mut terminal = server.terminal(&["attach", &face]);
     terminal.expect("ready");
@@ -216,6 +161,6 @@ fn a_reader_after_the_end_is_told_of_it() {
     let face = server.face("sleep 1.2; exit 9");
     eventually("it has ended", || server.run(&["info", &face]).out.contains("ended").then_some(()));
     server.run(&["attach", &face]).refused(4, &["has ended", "9"]);
-    let mut reader = Reader::attach(&server, &face);
+    let mut reader = Reader::attach(&server, following(&face, 1));
     reader.read(|shown| matches!(shown, Shown::Refused(_)));
 }

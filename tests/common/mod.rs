@@ -5,6 +5,7 @@
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
 
 pub mod namespace;
+pub mod reader;
 pub mod table;
 pub mod terminal;
 

@@ -1,9 +1,8 @@
 //! A stream viewer in a thread of its own: it reads all the time and comes back when its connection breaks.
 
+use crate::common::reader::following;
 use crate::common::{PATIENCE, Server};
 use facemux::client::{Shown, Viewer};
-use facemux::units::Size;
-use facemux::wire::{Attach, Holder};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -42,21 +41,7 @@ impl Watcher {
 }
 
 fn watch(socket: PathBuf, face: String, tell: &std::sync::mpsc::Sender<()>) -> (String, usize) {
-    let ask = Attach {
-        face,
-        drive: true,
-        detach_others: false,
-        size: Size::DEFAULT,
-        pixels: (0, 0),
-        follows_size: true,
-        history: 0,
-        token: 0x1234_5678 + std::process::id() as u64,
-        resume: None,
-        detach_keys: Vec::new(),
-        window: 0,
-        holder: Holder::Client,
-        inside: Vec::new(),
-    };
+    let ask = following(&face, 0x1234_5678 + std::process::id() as u64);
     let mut viewer = Viewer::new(ask, None).unwrap();
     let (mut text, mut restores) = (Vec::new(), 0);
     let deadline = Instant::now() + 6 * PATIENCE;

@@ -26,12 +26,17 @@ async function endure(server, base, strike) {
     const context = await window(browser, server, { remember: { scrollback: 250_000 } });
     // A restore that comes while the numbers run: this page was lapped, or was away for longer than the journal reaches.
     let laps = 0;
+    let painted = 0;
     context.on('page', (made) => made.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => {
-      if (socket.url().includes(`face=${counting}`) && typeof payload !== 'string' && payload[0] === 2 && payload[9] & 1) laps += 1;
+      if (!socket.url().includes(`face=${counting}`) || typeof payload === 'string' || payload[0] !== 2) return;
+      const [flags, cols] = [payload[9], payload.readUInt16LE(10)];
+      if (flags & 1) laps += 1;
+      if (flags & 2) painted = cols;
     })));
     const page = await open(context, server, counting, base);
     await connected(page, typing);
-    await until('its size', async () => (await server.info(counting)).size.cols > 100);
+    // The restore after its change of size is here: one that came once the numbers run would begin in their middle.
+    await until('its size', async () => (await server.info(counting)).size.cols > 100 && painted > 100);
     laps = 0;
     await server.cli('send', String(counting), '--keys', 'Enter');
     await page.click(`.row[data-face="${typing}"] .row-main`);
@@ -98,7 +103,7 @@ for (const [name, flags, whole] of [['connections cut at random bytes', [], fals
         for (let turn = 0; turn < 12; turn += 1) {
           const before = proxy.cuts;
           proxy.cutAfter(1 + Math.floor(Math.random() * 60_000));
-          await until('the cut', () => proxy.cuts > before, 5_000).catch(() => proxy.cut());
+          await until('the cut', () => proxy.cuts > before, 1_000).catch(() => proxy.cut());
           await wait(150);
         }
       });

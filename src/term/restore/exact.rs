@@ -52,27 +52,33 @@ fn saved(screen: &Screen, page: usize) -> bool {
     (unset || inside) && (page == ALT || above == screen.above) && !bare
 }
 
-/// Cells that no printing leaves again: parts of characters that were cut, marks that stand alone, and
-/// blanks with more than a background where something follows.
+/// A screen with rows that printing leaves again.
 fn cells(screen: &Screen, page: usize) -> bool {
     let grid = &screen.pages[page].grid;
     let mut scratch = Vec::new();
     (0..grid.rows()).all(|y| {
         let goes_on = y + 1 < grid.rows() && grid.wrapped(y + 1);
-        let row = grid.used(y, &mut scratch);
-        whole(row, &screen.tables)
-            && (0..row.len()).all(|x| {
-                let ends = row.get(x + 1).is_none_or(|next| *next == Cell::BLANK) && !goes_on;
-                row[x].has_content() || row[x].width() == 0 || ends || plain(row[x], screen)
-            })
+        can_be_left(grid.used(y, &mut scratch), goes_on, &screen.tables)
     })
 }
 
 /// The same of rows that have left the screen.
 fn history(screen: &Screen) -> bool {
     let mut all = true;
-    history_rows(screen, usize::MAX, &mut |row, tables| all &= whole(row.cells, tables));
+    history_rows(screen, usize::MAX, &mut |row, tables| {
+        all &= can_be_left(row.cells, row.goes_on, tables);
+    });
     all
+}
+
+/// Whether printing leaves a row so again: not parts of characters that were cut, marks that stand alone, and
+/// blanks with more than a background where something follows.
+fn can_be_left(row: &[Cell], goes_on: bool, tables: &Tables) -> bool {
+    whole(row, tables)
+        && (0..row.len()).all(|x| {
+            let ends = row.get(x + 1).is_none_or(|next| *next == Cell::BLANK) && !goes_on;
+            row[x].has_content() || row[x].width() == 0 || ends || plain(row[x], tables)
+        })
 }
 
 /// Whether a row holds whole characters only.
@@ -84,8 +90,8 @@ fn whole(row: &[Cell], tables: &Tables) -> bool {
     })
 }
 
-fn plain(cell: Cell, screen: &Screen) -> bool {
-    let style = screen.tables.style(cell);
+fn plain(cell: Cell, tables: &Tables) -> bool {
+    let style = tables.style(cell);
     style == Style::erased(style.bg)
 }
 

@@ -209,8 +209,8 @@ impl Writer {
         if cell == Cell::BLANK || cell.width() == 0 {
             return run;
         }
-        self.move_right(x);
         if style == Style::erased(style.bg) {
+            self.move_right(x);
             self.pen_blank(style.bg);
             // From the first column EL would unwrap the row.
             if x + run == self.cols && !(x == 0 && self.continues) {
@@ -220,6 +220,7 @@ impl Writer {
             }
         } else if run > 1 || !self.leave(cells, x, tables) {
             // What printing left behind: no sequence makes such blanks, spaces look the same.
+            self.move_right(x);
             self.pen(&style, tables);
             self.out.extend(std::iter::repeat_n(b' ', run));
             self.text_end = self.out.len();
@@ -232,7 +233,13 @@ impl Writer {
     /// it: half of a wide character is overwritten. Returns whether that could be done.
     fn leave(&mut self, cells: &[Cell], x: usize, tables: &Tables) -> bool {
         let last = cells[x..].iter().all(|c| !c.has_content());
-        let Some(before) = x.checked_sub(1).filter(|_| last && self.x <= x) else { return false };
+        if !last || self.x > x {
+            return false;
+        }
+        let Some(before) = x.checked_sub(1) else {
+            self.leave_first(tables.style(cells[0]), tables);
+            return true;
+        };
         // Back from behind the last column takes one step less.
         let back = if x + 1 == self.cols { "\x08" } else { "\x08\x08" };
         let wide = before > 0 && cells[before].is_right_half() && cells[before - 1].width() == 2;
@@ -264,6 +271,16 @@ impl Writer {
         }
         self.text(cells[text], tables);
         true
+    }
+
+    /// The same in the first column, where nothing stands before it: it is made in the second and moved.
+    fn leave_first(&mut self, style: Style, tables: &Tables) {
+        let back = if self.cols == 2 { "\x08" } else { "\x08\x08" };
+        self.send(&format!("\u{4e00}{back}"));
+        self.pen(&style, tables);
+        self.send(" \x08");
+        self.pen_blank(Color::Default);
+        self.send("\x1b[P");
     }
 
     /// A wide character in the last columns whose right half is gone: where nothing wraps, the next

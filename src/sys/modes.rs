@@ -7,8 +7,9 @@ use crate::units::Mode;
 /// What a client writes for a character that is switched off.
 const NO_CHARACTER: u32 = 255;
 
-/// Number and place of the characters. Those that Linux has no place for (VDSUSP, VSTATUS) are left out.
-const CHARACTERS: [(u8, usize); 16] = [
+/// Number and place of the characters. Those that Linux has no place for (VDSUSP 11, VFLUSH 15, VSTATUS 17) are left
+/// out.
+const CHARACTERS: [(u8, usize); 15] = [
     (1, libc::VINTR),
     (2, libc::VQUIT),
     (3, libc::VERASE),
@@ -22,7 +23,6 @@ const CHARACTERS: [(u8, usize); 16] = [
     (12, libc::VREPRINT),
     (13, libc::VWERASE),
     (14, libc::VLNEXT),
-    (15, libc::VDISCARD),
     (16, libc::VSWTC),
     (18, libc::VDISCARD),
 ];
@@ -117,5 +117,16 @@ mod tests {
         for expected in [(3, 8), (1, 255), (5, 255), (10, 26)] {
             assert!(characters.contains(&expected), "{expected:?} in {characters:?}");
         }
+    }
+
+    #[test]
+    fn each_number_has_a_place_of_its_own() {
+        // Of 11, 15 and 17 (VDSUSP, VFLUSH, VSTATUS) Linux knows none.
+        let known: Vec<u8> = (1..=10).chain([12, 13, 14, 16, 18]).collect();
+        let sent: Vec<(u8, u32)> = (1..=18).map(|n| (n, 100 + u32::from(n))).collect();
+        let pty = pty::open(WindowSize::default(), &sent).unwrap();
+        let characters = Termios::of(&pty.slave).unwrap().characters();
+        let expected: Vec<(u8, u32)> = known.iter().map(|n| (*n, 100 + u32::from(*n))).collect();
+        assert_eq!(characters, expected);
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz.sh build: every fuzz target compiles, with the stable compiler.
+# fuzz.sh build: every fuzz target compiles, with the stable compiler and without a warning.
 # fuzz.sh run SECONDS [TARGET...]: every target runs that long under cargo-fuzz, from fuzz/seeds on; a finding ends it
 # with an error.
 # fuzz.sh keep: makes what has been found small and writes it to fuzz/seeds, one input a line.
@@ -27,7 +27,7 @@ pack() {
 case ${1:?build, run or keep} in
 build)
 	scripts/setup.sh fuzz
-	RUSTFLAGS="--cfg fuzzing" cargo check --locked --manifest-path fuzz/Cargo.toml --bins --target-dir "${CARGO_TARGET_DIR:-target}/fuzz"
+	RUSTFLAGS="--cfg fuzzing -D warnings" cargo check --locked --manifest-path fuzz/Cargo.toml --bins --target-dir "${CARGO_TARGET_DIR:-target}/fuzz"
 	echo "fuzz: all targets compile"
 	;;
 run)

@@ -7,8 +7,12 @@ mod anything;
 mod checks;
 #[path = "script/choices.rs"]
 mod choices;
+#[path = "script/cuts.rs"]
+mod cuts;
 #[path = "script/plain.rs"]
 mod plain;
+#[path = "script/shown.rs"]
+mod shown;
 #[path = "script/witness.rs"]
 mod witness;
 
@@ -29,7 +33,7 @@ fn output_is_restored_and_goes_on() {
 #[test]
 fn raw_bytes_show_the_same_however_they_are_cut() {
     inputs(include_str!("../fuzz/seeds/tokens.hex"))
-        .for_each(|bytes| checks::cuts_change_nothing(&bytes));
+        .for_each(|bytes| cuts::cuts_change_nothing(&bytes));
 }
 
 #[test]

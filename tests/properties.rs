@@ -6,6 +6,10 @@ mod anything;
 mod checks;
 #[path = "script/choices.rs"]
 mod choices;
+#[path = "script/cuts.rs"]
+mod cuts;
+#[path = "script/shown.rs"]
+mod shown;
 
 use proptest::prelude::*;
 
@@ -24,6 +28,6 @@ proptest! {
 
     #[test]
     fn any_bytes_show_the_same_however_they_are_cut(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        checks::cuts_change_nothing(&bytes);
+        cuts::cuts_change_nothing(&bytes);
     }
 }

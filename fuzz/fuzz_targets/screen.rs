@@ -7,6 +7,8 @@ mod anything;
 mod checks;
 #[path = "../../tests/script/choices.rs"]
 mod choices;
+#[path = "../../tests/script/shown.rs"]
+mod shown;
 
 use libfuzzer_sys::fuzz_target;
 

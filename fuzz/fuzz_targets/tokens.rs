@@ -1,13 +1,11 @@
 //! Raw bytes: no panic, and the same screen and answers however they are cut.
 #![no_main]
 
-#[path = "../../tests/script/anything.rs"]
-mod anything;
-#[path = "../../tests/script/checks.rs"]
-mod checks;
-#[path = "../../tests/script/choices.rs"]
-mod choices;
+#[path = "../../tests/script/cuts.rs"]
+mod cuts;
+#[path = "../../tests/script/shown.rs"]
+mod shown;
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| checks::cuts_change_nothing(bytes));
+fuzz_target!(|bytes: &[u8]| cuts::cuts_change_nothing(bytes));

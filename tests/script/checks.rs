@@ -2,23 +2,9 @@
 
 use crate::anything::anything;
 use crate::choices::Choices;
-use facemux::limits::HISTORY_BYTES_MAX;
-use facemux::term::render::{Format, render};
-use facemux::term::{Event, History, Terminal, Watch};
+use crate::shown::{Answers, fresh, seen};
+use facemux::term::{Event, Terminal, Watch};
 use facemux::units::Size;
-
-/// Lines of history: few, so that the bound is reached.
-const LINES: usize = 60;
-
-/// Collects the answers.
-#[derive(Default, PartialEq, Debug)]
-pub struct Answers(Vec<u8>);
-
-impl Watch for Answers {
-    fn reply(&mut self, _at: u64, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-}
 
 /// Who reads a restore: it must ask nothing, ring no bell and write no clipboard.
 struct Reader;
@@ -61,10 +47,6 @@ fn steps(choices: &mut Choices<'_>, leave: usize) -> Vec<Step> {
     steps
 }
 
-fn fresh(size: Size) -> Terminal {
-    Terminal::new(size, History::growing(HISTORY_BYTES_MAX, LINES))
-}
-
 /// Takes the steps, the bytes in pieces of at most `piece`.
 fn play(terminal: &mut Terminal, steps: &[Step], piece: usize) -> Answers {
     let mut answers = Answers::default();
@@ -80,25 +62,6 @@ fn play(terminal: &mut Terminal, steps: &[Step], piece: usize) -> Answers {
         assert!(terminal.complete() <= terminal.offset());
     }
     answers
-}
-
-/// All that can be seen, history included, but for the count of bytes.
-fn seen(terminal: &Terminal) -> String {
-    let mut document = render(terminal, Format::Json, LINES).expect("60 short rows fit");
-    let end = document.rfind("\"offset\"").expect("the last field");
-    document.truncate(end);
-    // Whether the first row there is continues one that is gone cannot be restored, and means nothing.
-    let mut firsts = vec!["\"history\":[\n", "\"rows\":[\n"];
-    if !terminal.is_alternate() && !document.contains("\"history\":[],") {
-        firsts.pop();
-    }
-    for first in firsts {
-        let Some(at) = document.find(first).map(|at| at + first.len()) else { continue };
-        let line = document[at..].find('\n').map_or(document.len(), |end| at + end);
-        let unwrapped = document[at..line].replace("\"wrapped\":true", "\"wrapped\":false");
-        document.replace_range(at..line, &unwrapped);
-    }
-    document
 }
 
 /// As output reads in a failure.
@@ -180,16 +143,4 @@ pub fn width_loses_nothing(chance: &[u8]) {
     // History keeps 60 lines at most, so only its end can be asked for.
     assert!(written.ends_with(&kept) || kept == written, "{kept:?} of {written:?}");
     assert!(kept.len() >= written.len().min(100), "{kept:?} of {written:?}");
-}
-
-/// Bytes of any kind show the same however they are cut: at once, and in pieces as long as the first byte says.
-pub fn cuts_change_nothing(bytes: &[u8]) {
-    let Some((cut, bytes)) = bytes.split_first() else { return };
-    let fed = |piece: usize| {
-        let mut terminal = fresh(Size::clamped(9, 30));
-        let mut answers = Answers::default();
-        bytes.chunks(piece).for_each(|piece| terminal.feed(piece, &mut answers));
-        (seen(&terminal), terminal.restore(LINES), answers)
-    };
-    assert_eq!(fed(usize::MAX), fed(1 + usize::from(*cut)), "{}", bytes.escape_ascii());
 }

@@ -145,10 +145,11 @@ fn eventually_within<T>(what: &str, patience: Duration, mut look: impl FnMut() -
     }
 }
 
-/// Bytes a process has to itself, in memory.
+/// Bytes a process has to itself, in memory or swapped out. Clean pages are not among them: they are the binary's, come
+/// in and go as the kernel likes, and count as private only while no other process has them.
 fn private_bytes(pid: u32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
-    let fields = ["Private_Clean:", "Private_Dirty:"];
+    let fields = ["Private_Dirty:", "SwapPss:"];
     let lines = text.lines().filter(|line| fields.iter().any(|field| line.starts_with(field)));
     let kib = lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
     kib.sum::<u64>() * 1024

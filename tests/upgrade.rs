@@ -377,6 +377,11 @@ fn process_one_is_upgraded_and_drains() {
     let next = dir.path().join("facemux-next");
     std::fs::copy(FACEMUX, &next).unwrap();
     dir.run(&["new", "-d", "--", "sh", "-c", "(setsid sleep 4712 &); exec sleep 1000"]).answer();
+    eventually("its orphan runs", || {
+        let line = |pid: u32| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let all = procfs::all();
+        all.iter().any(|p| line(p.pid) == b"sleep\x004712\0").then_some(())
+    });
     let said = dir.run(&["upgrade", "--binary", next.to_str().unwrap()]).answer();
     assert!(said.contains(": 1 face and 0 of 0 viewers"), "{said}");
     assert!(exe(inside.into()).ends_with("facemux-next"));

@@ -44,7 +44,7 @@ fn run(args: &mut Args) -> Result<u8, Stop> {
 
 /// The faces of the server, oldest first.
 pub(super) fn faces(args: &Args, all: bool) -> Result<Vec<FaceInfo>, Stop> {
-    match server::connect(args)?.call(&Request::List { all })?.reply {
+    match server::ask(args, &Request::List { all })?.reply {
         Reply::Faces(faces) => Ok(faces),
         _ => Err(ClientError::Misfit.into()),
     }

@@ -2,13 +2,19 @@
 
 use super::args::Args;
 use super::stop::{NOT_ALLOWED, Stop, UNREACHABLE, USAGE};
-use crate::client::{ClientError, Connection};
+use crate::client::{Answer, ClientError, Connection};
 use crate::config::{self, Places};
+use crate::sys::{clock, poll};
 use crate::wire::Request;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// For how long a daemon that dies before it answers is followed by another question, and the pause before that.
+const SUCCESSOR_FOR: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Where the server of this command line is; its directory is ours alone.
 pub(super) fn places(args: &Args) -> Result<Places, Stop> {
@@ -34,6 +40,21 @@ fn open(args: &Args, socket: &Path) -> Result<Connection, ClientError> {
         connection.call(&Request::Speak(actor.clone()))?;
     }
     Ok(connection)
+}
+
+/// Asks what may be asked twice: when the daemon dies before it has answered, its successor is asked.
+pub(super) fn ask(args: &Args, request: &Request) -> Result<Answer, Stop> {
+    let socket = places(args)?.socket;
+    let until = clock::now() + SUCCESSOR_FOR;
+    loop {
+        match open(args, &socket).and_then(|mut connection| connection.call(request)) {
+            // When waiting fails the deadline above still ends this.
+            Err(ClientError::Lost(_)) if clock::now() < until => {
+                let _ = poll::wait(&mut [], Some(ASK_AGAIN));
+            }
+            told => return told.map_err(explain),
+        }
+    }
 }
 
 /// Says what to do when nobody is there.

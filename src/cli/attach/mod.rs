@@ -123,7 +123,7 @@ fn last_face(args: &Args) -> Result<String, Stop> {
 
 /// The id of a living face that may be attached; asked before the terminal is touched.
 fn living(args: &Args, face: String) -> Result<FaceId, Stop> {
-    let asked = server::connect(args)?.call(&Request::Info { face: face.clone() })?;
+    let asked = server::ask(args, &Request::Info { face: face.clone() })?;
     let Reply::Face(info) = asked.reply else { return Err(ClientError::Misfit.into()) };
     if info.state == FaceState::Ended {
         let reason = info.end.map(|end| end.reason).unwrap_or_default();

@@ -2,8 +2,11 @@
 
 use crate::common::{FACEMUX, eventually};
 use crate::world::World;
-use facemux::sys::procfs;
+use facemux::sys::{process, procfs};
 use std::io::Read;
+
+const SIGSTOP: i32 = 19;
+const SIGCONT: i32 = 18;
 
 #[test]
 fn the_connection_outlives_the_daemon_and_misses_no_byte() {
@@ -22,7 +25,7 @@ fn the_connection_outlives_the_daemon_and_misses_no_byte() {
             got.extend_from_slice(&bytes[..read]);
         }
         let daemon = world.server.role_pid("daemon");
-        facemux::sys::process::kill(daemon, 9).unwrap();
+        process::kill(daemon, 9).unwrap();
         eventually("another daemon runs", || {
             (world.server.role_pid("daemon") != daemon).then_some(())
         });
@@ -42,12 +45,33 @@ fn typing_goes_on_after_the_daemons_death() {
     here.type_text("before\r");
     here.expect("before\nbefore");
     let daemon = world.server.role_pid("daemon");
-    facemux::sys::process::kill(daemon, 9).unwrap();
+    process::kill(daemon, 9).unwrap();
     here.type_text("after\r");
     here.expect("after\nafter");
     here.type_text("\x02d");
     assert_eq!(here.wait(), 0);
     here.assert_as_before();
+}
+
+#[test]
+fn a_face_that_ends_while_its_daemon_is_away_gives_its_code() {
+    let world = World::start();
+    let face = world.server.face(r"printf '\033[?1049h\033[?2004h'; echo modes; read x; exit 7");
+    let mut here = world.terminal(&["attach", &face]);
+    here.expect("modes");
+    // Only when its face has ended does the frontend see that its daemon has died.
+    let frontend = world.server.role_pid("ssh");
+    process::kill(frontend, SIGSTOP).unwrap();
+    let daemon = world.server.role_pid("daemon");
+    process::kill(daemon, 9).unwrap();
+    eventually("another daemon", || (world.server.role_pid("daemon") != daemon).then_some(()));
+    world.server.run(&["send", &face, "x", "--keys", "Enter"]).answer();
+    eventually("it has ended", || {
+        world.server.run(&["info", &face]).out.contains("ended").then_some(())
+    });
+    process::kill(frontend, SIGCONT).unwrap();
+    assert_eq!(here.wait(), 7);
+    world.assert_untouched(&mut here);
 }
 
 #[test]
@@ -57,7 +81,7 @@ fn the_frontends_death_ends_its_connections_and_no_face() {
     here.type_text("hello\r");
     here.expect("hello\nhello");
     let frontend = world.server.role_pid("ssh");
-    facemux::sys::process::kill(frontend, 9).unwrap();
+    process::kill(frontend, 9).unwrap();
     assert_eq!(here.wait(), 255);
     // The listener is the keeper's: the next login waits in it and is taken.
     let mut again = world.terminal(&["attach", "lives"]);

@@ -267,8 +267,11 @@ impl View<'_> {
                 self.face = Some(id);
                 self.redial = None;
             }
-            // It was quicker than we were.
-            Change::Over(Over::Refused(Refusal::Gone { end, .. })) if self.fresh => {
+            // It was quicker than we were, or ended while the daemon was away.
+            Change::Over(Over::Refused(Refusal::Gone { end, .. }))
+                if self.fresh || self.face.is_some() =>
+            {
+                self.leave_terminal();
                 self.over = Some(Over::Ended { code: end.code, signal: end.signal });
             }
             Change::Over(over) => self.over = Some(over),
@@ -278,6 +281,13 @@ impl View<'_> {
                 }
             }
             Change::Refused => self.out.push(BELL),
+        }
+    }
+
+    /// Puts the client's terminal right where no daemon does.
+    fn leave_terminal(&mut self) {
+        if let Some(terminal) = self.seat.terminal.filter(|_| self.screen != Screen::Bare) {
+            self.out.extend(undo::leave(terminal.size.rows()));
         }
     }
 
@@ -420,7 +430,6 @@ impl View<'_> {
 
     /// Leaves the client's terminal as it was, and says what happened.
     async fn finish(&mut self, over: Over) -> Option<Exit> {
-        let terminal = self.seat.terminal;
         let id = self.face.map_or(String::new(), |id| id.to_string());
         let exit = match over {
             Over::Left => return None,
@@ -429,9 +438,11 @@ impl View<'_> {
                 return Some(Exit::code(code_of(&refusal)));
             }
             Over::Lost(why) => {
-                if let Some(terminal) = terminal.filter(|_| self.screen != Screen::Bare) {
-                    // As above: a client that is gone has no terminal to put right.
-                    let _ = self.send(undo::leave(terminal.size.rows())).await;
+                self.leave_terminal();
+                let last = std::mem::take(&mut self.out);
+                if !last.is_empty() {
+                    // A client that is gone has no terminal to put right.
+                    let _ = self.send(last).await;
                 }
                 self.seat.say(&format!("the server is gone: {why}")).await;
                 return Some(Exit::code(3));

@@ -1,7 +1,7 @@
 //! Drivers who were cut off and are expected back at once: after a crash of the daemon, or of the way to it.
 //!
 //! For so long their face is not read beyond what they can resume from, and nobody takes the lead from the one who had
-//! it: the cut changes neither what they see nor the face's size.
+//! it, unless by typing: the cut changes neither what they see nor the face's size.
 
 use super::living::Living;
 use super::timer::Timer;
@@ -12,6 +12,9 @@ use std::time::Duration;
 
 /// How long drivers of a daemon that died are waited for: their clients find the next one in a few milliseconds.
 const AFTER_A_CRASH: Duration = Duration::from_millis(500);
+/// How long the one whose size the face has: as long as `attach` looks for a lost daemon. It holds nobody up, and a
+/// busy machine may not let its client run for longer than the others are waited for.
+const LEADER_AFTER_A_CRASH: Duration = Duration::from_secs(10);
 
 /// Who is expected back.
 #[derive(Default)]
@@ -20,6 +23,8 @@ pub(super) struct Awaited {
     drivers: Vec<u64>,
     /// The one who led, 0 for none.
     leader: u64,
+    /// It is expected until then.
+    leader_until: Duration,
     /// Nothing is read beyond: from where they were the journal still has everything.
     limit: Offset,
     /// Not after this moment.
@@ -44,12 +49,12 @@ impl Awaited {
 
     /// Whether `token` may lead: not while somebody else who led is expected.
     pub fn may_lead(&self, token: u64, now: Duration) -> bool {
-        self.leader == 0 || self.leader == token || now >= self.until
+        self.leader == 0 || self.leader == token || now >= self.leader_until
     }
 
     /// Whether `token` led and was expected.
     pub fn led(&self, token: u64, now: Duration) -> bool {
-        token != 0 && self.leader == token && now < self.until
+        token != 0 && self.leader == token && now < self.leader_until
     }
 
     /// `token` is back. Gives whether it was expected.
@@ -65,6 +70,10 @@ impl Awaited {
     /// Somebody else leads now.
     pub fn forget_leader(&mut self) {
         self.leader = 0;
+    }
+
+    fn expect_leader(&mut self, token: u64, until: Duration) {
+        (self.leader, self.leader_until) = (token, until);
     }
 
     fn expect(&mut self, token: u64, limit: Offset, until: Duration) {
@@ -85,7 +94,9 @@ impl Mux {
         for token in living.face.drivers() {
             living.awaited.expect(token, head, until);
         }
-        living.awaited.leader = living.face.leader();
+        // Nothing is due when that time is over: whoever comes then may lead.
+        let leader_until = now.mono + LEADER_AFTER_A_CRASH;
+        living.awaited.expect_leader(living.face.leader(), leader_until);
         self.timers.set(until, Timer::Awaited(id));
     }
 
@@ -102,7 +113,7 @@ impl Mux {
         let head = living.face.journal().head();
         living.awaited.expect(token, head, until);
         if living.leader == Some(client) {
-            living.awaited.leader = token;
+            living.awaited.expect_leader(token, until);
         }
         self.timers.set(until, Timer::Awaited(face));
     }
@@ -113,10 +124,13 @@ impl Mux {
         if living.awaited.anybody(now.mono) {
             return;
         }
-        for token in std::mem::take(&mut living.awaited).drivers {
+        for token in std::mem::take(&mut living.awaited.drivers) {
             living.face.driver_left(token);
         }
-        if living.leader.is_none() {
+        if now.mono >= living.awaited.leader_until {
+            living.awaited.forget_leader();
+        }
+        if living.leader.is_none() && living.awaited.leader == 0 {
             living.face.set_leader(0);
         }
         self.release_hold(now, id);

@@ -16,6 +16,8 @@ mod client;
 mod common;
 #[path = "chaos/guests.rs"]
 mod guests;
+#[path = "chaos/late.rs"]
+mod late;
 #[path = "web/page.rs"]
 mod page;
 #[path = "chaos/programs.rs"]
@@ -125,7 +127,7 @@ fn plan(seed: u64, long: Option<u64>) -> Plan {
         cast: ALL,
         guests: true,
         words: "",
-        patience: Duration::from_secs(20),
+        patience: Duration::from_secs(60),
     }
 }
 
@@ -168,6 +170,12 @@ fn tell(world: &World, figures: &Figures, storm: Duration) {
         tally.reads, tally.writes, tally.keys, tally.paints, tally.bytes,
     );
     println!("places: {:?}", tally.places);
+    println!(
+        "{} lulls, for who had waited for more than {:?} and then got it; the longest of {:.1?}",
+        world.lulls.len(),
+        late::LATE,
+        world.lulls.iter().max().copied().unwrap_or_default(),
+    );
     println!(
         "{} screens of {} bytes printed; {} transcripts of {} bytes, {} resumes, {} laps; {} terminals, {} SSH calls; \
          {} pages, {} returns; {} words typed; {} faces came and ended, {} terminals were lent and given back",

@@ -9,7 +9,7 @@ use crate::voice::Voice;
 use crate::world::{Face, Truth, World};
 use facemux::sys::procfs;
 use facemux::term::{History, Terminal, Unwatched};
-use facemux::units::Size;
+use facemux::units::{Offset, Size};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -157,7 +157,8 @@ impl World {
         figures.restores += seen.restores;
         figures.laps += seen.laps;
         let who = format!("viewer {:x} of face {}", part.seed, part.face);
-        let from = seen.from as usize;
+        // One who never had a place in the output has seen nothing of it.
+        let from = if seen.from == Offset::UNKNOWN.0 { 0 } else { seen.from as usize };
         let printed = truth.get(from..from + seen.bytes.len()).unwrap_or_default();
         figures.count(truth.len(), from + seen.bytes.len());
         figures.lost += wrong(printed, &seen.bytes);

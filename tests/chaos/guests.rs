@@ -2,6 +2,7 @@
 //! killed; pages resume by offset, the SSH client is started again.
 
 use crate::common::{Dir, Terminal};
+use crate::late::Wait;
 use crate::page::Page;
 use crate::programs::word;
 use crate::rng::Rng;
@@ -9,13 +10,14 @@ use crate::ssh;
 use crate::stream::Orders;
 use facemux::sys::poll::{self, Watched};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long one tries to come back before that is a fault.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long one looks for the rest at the end before that is a fault.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A page, and how many words were typed in it.
 pub struct Guest {
@@ -27,13 +29,21 @@ pub struct Guest {
     pub returns: u64,
     /// What was typed in it was not accepted in time.
     pub unaccepted: bool,
+    /// Where it says that it has waited for long.
+    dir: PathBuf,
 }
 
 /// Opens a page, while nothing dies yet.
-pub fn open_page(port: u16, face: String, typist: Option<String>, seed: u64) -> Guest {
+pub fn open_page(
+    dir: PathBuf,
+    port: u16,
+    face: String,
+    typist: Option<String>,
+    seed: u64,
+) -> Guest {
     let token: &'static str = Box::leak(format!("{:x}", seed | 1).into_boxed_str());
     let page = Page::open(port, &face, token, "");
-    Guest { face, typist, typed: 0, page, returns: 0, unaccepted: false }
+    Guest { face, typist, typed: 0, page, returns: 0, unaccepted: false, dir }
 }
 
 /// It types until `hush`, looks until `finish` and has then seen all up to `end`.
@@ -96,10 +106,11 @@ impl Guest {
     }
 
     fn come_back(&mut self, port: u16) {
-        let until = Instant::now() + PATIENCE;
+        let name = format!("page{}", self.face);
+        let mut wait = Wait::begin(&self.dir, &name, "the server");
         self.returns += 1;
         while !self.page.try_reopen(port, &self.face, "") {
-            assert!(Instant::now() < until, "a page cannot come back to face {}", self.face);
+            assert!(wait.goes_on(), "a page of face {} {}", self.face, wait.story());
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -1,8 +1,9 @@
 //! What runs in the faces: each knows what it must get and what it has printed, and says so in files.
 //!
 //! `record.NAME` has what a program printed, `count.NAME` what it has read so far, `fault.NAME` what went wrong,
-//! `end.NAME` how much it printed in all, once a file `stop` was there.
+//! `end.NAME` how much it printed in all, once a file `stop` was there, `late.NAME` what it has long waited for.
 
+use crate::late::Wait;
 use crate::rng::Rng;
 use crate::voice::Voice;
 use facemux::sys::poll::{self, Watched};
@@ -226,18 +227,45 @@ fn asker(mut desk: Desk, seed: u64) {
             std::thread::sleep(Duration::from_millis(rng.spread(4)));
         }
         desk.print(&text[cut..]);
-        let (mut got, until) = (Vec::new(), Instant::now() + Duration::from_secs(8));
-        while got.len() < wanted.len() && wanted.starts_with(&got) && Instant::now() < until {
-            got.extend(desk.read(Duration::from_millis(100)));
-        }
-        if got != wanted {
-            let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
-            return desk.fault(&format!("answered {} to {}", told(&got), told(&text)));
+        if let Err(why) = hear(&mut desk, wanted) {
+            return desk
+                .fault(&format!("{why} to {}", String::from_utf8_lossy(&text).escape_debug()));
         }
         std::thread::sleep(Duration::from_millis(rng.spread(3)));
     }
     desk.say("count", &format!("asked {asked}\n"));
     desk.end();
+}
+
+/// A question that nothing else asks, and its answer.
+const LATER: (&[u8], &[u8]) = (b"\x1b[?7777$p", b"\x1b[?7777;0$y");
+
+/// Takes the answers that are `wanted`. While they are late another question is asked: answers come in order, so with
+/// the answer to that one whatever is still missing is lost, and without it nothing is known to be.
+fn hear(desk: &mut Desk, mut wanted: Vec<u8>) -> Result<(), String> {
+    let mut wait = Wait::begin(&desk.dir, &desk.name, "answers");
+    let (mut got, mut asked_again) = (Vec::new(), false);
+    while got.len() < wanted.len() && wanted.starts_with(&got) && wait.goes_on() {
+        got.extend(desk.read(Duration::from_millis(100)));
+        if got.len() < wanted.len() && wait.is_late() && !asked_again {
+            desk.print(LATER.0);
+            wanted.extend_from_slice(LATER.1);
+            asked_again = true;
+        }
+    }
+    if got == wanted {
+        return Ok(());
+    }
+    let told = String::from_utf8_lossy(&got).escape_debug().to_string();
+    Err(match (wanted.starts_with(&got), asked_again) {
+        (true, _) => {
+            format!("STUCK, neither lost nor doubled: {}; answered so far {told}", wait.story())
+        }
+        (false, true) => {
+            format!("LOST or doubled: a question asked 8 s later was answered; answered {told}")
+        }
+        (false, false) => format!("LOST or doubled: answered {told}"),
+    })
 }
 
 /// A program that has read all and prints nothing for this long has done all.

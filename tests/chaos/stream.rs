@@ -141,7 +141,7 @@ impl Stream {
             let at = self.viewer.is_attached();
             self.fault(format!("{left} bytes unsent, {unaccepted} unaccepted, attached: {at}"));
         }
-        if !whole && since.elapsed() > Duration::from_secs(20) && self.seen.part.reads {
+        if !whole && since.elapsed() > Duration::from_secs(60) && self.seen.part.reads {
             let at = self.viewer.offset();
             self.fault(format!("it has seen {at:?} of {end}"));
             return true;

@@ -1,10 +1,12 @@
 //! A viewer in a terminal that it hands to the daemon: a person at `facemux attach`.
 
 use crate::common::Terminal;
+use crate::late::Wait;
 use crate::programs::word;
 use crate::rng::Rng;
 use crate::stream::Orders;
 use facemux::term::{Terminal as Model, Unwatched};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -21,7 +23,7 @@ pub struct Sat {
 }
 
 /// Sits down and types until `hush`, looks until `finish`.
-pub fn start(mut sat: Sat, orders: Arc<Orders>, seed: u64) -> JoinHandle<Sat> {
+pub fn start(dir: PathBuf, mut sat: Sat, orders: Arc<Orders>, seed: u64) -> JoinHandle<Sat> {
     std::thread::spawn(move || {
         let (mut rng, mut next, mut hushed) = (Rng::new(seed), Instant::now(), false);
         while !orders.finish.load(Ordering::Relaxed) {
@@ -39,7 +41,9 @@ pub fn start(mut sat: Sat, orders: Arc<Orders>, seed: u64) -> JoinHandle<Sat> {
                     sat.typed += 1;
                     words += &word(typist, sat.typed);
                 }
-                sat.terminal.type_collecting(words.as_bytes());
+                let name = format!("terminal{typist}");
+                let mut wait = Wait::begin(&dir, &name, "room for what is typed");
+                sat.terminal.type_while(words.as_bytes(), || wait.goes_on());
                 next = Instant::now() + Duration::from_millis(rng.spread(pause));
             }
         }

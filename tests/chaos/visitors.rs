@@ -1,15 +1,14 @@
 //! Clients that come and go: faces that end by themselves and say how, terminals that are lent and given back.
 
 use crate::common::{FACEMUX, Ran, Terminal};
+use crate::late::Wait;
 use crate::stream::Orders;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-/// How long anything of it may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+use std::time::Duration;
 
 /// What the visits came to.
 #[derive(Default)]
@@ -19,12 +18,20 @@ pub struct Visits {
     /// Terminals that were given back.
     pub given_back: u64,
     pub faults: Vec<String>,
+    /// Where it says that it has waited for long, and as whom.
+    desk: (PathBuf, String),
 }
 
 /// Comes and goes until `hush`, at `face` where a terminal is lent.
-pub fn start(env: Vec<(String, String)>, face: String, orders: Arc<Orders>) -> JoinHandle<Visits> {
+pub fn start(
+    dir: PathBuf,
+    env: Vec<(String, String)>,
+    face: String,
+    orders: Arc<Orders>,
+) -> JoinHandle<Visits> {
     std::thread::spawn(move || {
-        let mut visits = Visits::default();
+        let desk = (dir, format!("visitor{face}"));
+        let mut visits = Visits { desk, ..Visits::default() };
         while !orders.hush.load(Ordering::Relaxed) && visits.faults.is_empty() {
             visits.start_a_face(&env);
             visits.lend_a_terminal(&env, &["attach", &face], b"\x02d", 0);
@@ -52,11 +59,12 @@ impl Visits {
             3 => return,
             _ => return self.faults.push(format!("a visitor's face: {made:?}")),
         }
-        let until = Instant::now() + PATIENCE;
+        let mut wait = Wait::begin(&self.desk.0, &self.desk.1, "the end of a face");
         let mut info = serde_json::Value::Null;
         while info["state"] != "ended" {
-            if Instant::now() > until {
-                return self.faults.push(format!("a visitor's face does not end: {made:?} {info}"));
+            if !wait.goes_on() {
+                let story = wait.story();
+                return self.faults.push(format!("a visitor {story}: {made:?} {info}"));
             }
             let ran = run(env, &["info", made.out.trim(), "--json"]);
             info = serde_json::from_str(&ran.out).unwrap_or_default();
@@ -77,18 +85,18 @@ impl Visits {
     ) {
         let words = [&[FACEMUX][..], words].concat();
         let mut terminal = Terminal::start(&words, env, (24, 80));
-        let until = Instant::now() + PATIENCE;
-        let waits = |terminal: &mut Terminal| {
+        let mut wait = Wait::begin(&self.desk.0, &self.desk.1, "a lent terminal");
+        let mut waits = |terminal: &mut Terminal| {
             terminal.collect(Duration::from_millis(2));
-            terminal.poll_end().is_none() && Instant::now() < until
+            terminal.poll_end().is_none() && wait.goes_on()
         };
         while terminal.settings().is_canonical() && waits(&mut terminal) {}
         terminal.type_collecting(keys);
         while waits(&mut terminal) {}
         let got = terminal.poll_end();
         let lost = b"facemux: lost the server";
-        if got == Some(3) && terminal.bytes.starts_with(lost) {
-            // The daemon died before it had answered, and nothing was lent.
+        if words[1] == "new" && got == Some(3) && terminal.bytes.starts_with(lost) {
+            // The daemon died before it had answered; a face is not asked for twice.
             return;
         }
         if got != Some(code) || terminal.settings() != terminal.before {

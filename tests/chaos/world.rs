@@ -2,6 +2,7 @@
 
 use crate::common::{Dir, FACEMUX, Ran, Server, children, eventually};
 use crate::guests::{self, Caller, Guest};
+use crate::late::LULL;
 use crate::programs::{VOICES, said};
 use crate::proxy::Proxy;
 use crate::rng::Rng;
@@ -73,6 +74,8 @@ pub struct World {
     pub tally: Tally,
     pub typists: u64,
     pub faults: Vec<String>,
+    /// How long nothing was killed, each time somebody had waited for long.
+    pub lulls: Vec<Duration>,
     /// Open descriptors of keeper and daemon before there was a face.
     pub descriptors: (usize, usize),
     /// What SSH clients come with.
@@ -113,6 +116,7 @@ impl World {
             tally,
             typists: 0,
             faults: Vec::new(),
+            lulls: Vec::new(),
             descriptors: (0, 0),
             keys,
             upgrade: None,
@@ -232,7 +236,8 @@ impl World {
         let terminal = self.server.terminal(&["attach", &face]);
         let seed = self.rng.next();
         let sat = Sat { face, typist, terminal, typed: 0, calls: 0 };
-        self.sats.push(terminal::start(sat, self.orders.clone(), seed));
+        let dir = self.server.dir.path().to_owned();
+        self.sats.push(terminal::start(dir, sat, self.orders.clone(), seed));
     }
 
     fn watch(&mut self, at: usize, straight: bool, drive: bool, size: Size, types: bool) {
@@ -279,7 +284,8 @@ impl World {
             let (id, end) = (self.faces[at].id.clone(), self.faces[at].end.clone());
             let typist = name.starts_with("echo").then(|| self.next_typist(at, 'p'));
             let (orders, seed) = (self.orders.clone(), self.rng.next() >> 1);
-            let guest = guests::open_page(web, id, typist, seed);
+            let dir = self.server.dir.path().to_owned();
+            let guest = guests::open_page(dir, web, id, typist, seed);
             self.guests.push(guests::start_page(guest, web, orders, end, Rng::new(seed)));
         }
         for name in ["printer1", "echo2"] {
@@ -290,15 +296,17 @@ impl World {
         for name in ["idle0", "idle1"] {
             let Some(face) = self.faces.iter().find(|face| face.name == name) else { continue };
             let (env, orders) = (self.server.dir.environment(), self.orders.clone());
-            self.visitors.push(visitors::start(env, face.id.clone(), orders));
+            let dir = self.server.dir.path().to_owned();
+            self.visitors.push(visitors::start(dir, env, face.id.clone(), orders));
         }
     }
 
     /// Daemons die, frontends die, connections are cut, until there was enough of it.
     pub fn storm(&mut self) {
-        let until = Instant::now() + self.plan.time;
+        let mut until = Instant::now() + self.plan.time;
         self.arm(true);
         while Instant::now() < until && !self.has_enough() && !self.has_fault() {
+            until += self.lull();
             self.upgrade_now_and_then();
             self.strike();
             self.tally.read();
@@ -309,11 +317,48 @@ impl World {
             self.conclude(upgrade);
         }
         self.kill("daemon");
-        let ready = self.tally.ready;
-        eventually("the last daemon is ready", || {
+        let (ready, until) = (self.tally.ready, Instant::now() + LULL);
+        while self.tally.ready == ready {
+            assert!(Instant::now() < until, "the last daemon does not get ready");
+            std::thread::sleep(Duration::from_millis(3));
             self.tally.read();
-            (self.tally.ready > ready).then_some(())
-        });
+        }
+    }
+
+    /// While somebody has waited for long nothing is killed: then what is late comes, and what is lost does not. Gives
+    /// how long that took.
+    fn lull(&mut self) -> Duration {
+        let (dir, began) = (self.server.dir.path().to_owned(), Instant::now());
+        let late = said(&dir, "late");
+        if late.is_empty() {
+            return Duration::ZERO;
+        }
+        self.arm(false);
+        if let Some(upgrade) = self.upgrade.take() {
+            self.conclude(upgrade);
+        }
+        let (mut answers, mut asked) = (0, Instant::now());
+        while !said(&dir, "late").is_empty() && !self.has_fault() {
+            if asked.elapsed() > Duration::from_secs(1) {
+                answers += u64::from(self.server.run(&["ls"]).code == 0);
+                asked = Instant::now();
+            }
+            if began.elapsed() > LULL * 2 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let last = said(&dir, "late");
+        if self.has_fault() || !last.is_empty() {
+            let seconds = began.elapsed().as_secs();
+            self.faults.push(format!(
+                "{late:?} had waited for long; {seconds} s later {last:?} still did, nothing was killed \
+                 meanwhile, and the daemon had answered {answers} questions of ours"
+            ));
+        }
+        self.lulls.push(began.elapsed());
+        self.arm(true);
+        began.elapsed()
     }
 
     /// Whether the storm has had all that the plan asks.
@@ -327,7 +372,7 @@ impl World {
 
     /// Whether a program has complained already.
     pub fn has_fault(&self) -> bool {
-        !said(self.server.dir.path(), "fault").is_empty()
+        !self.faults.is_empty() || !said(self.server.dir.path(), "fault").is_empty()
     }
 
     /// Another binary takes over, and the next time back. Every other time it is left in peace meanwhile, but for
@@ -435,7 +480,8 @@ impl World {
     fn wait(&self, holds: impl Fn(&World) -> bool) -> bool {
         let until = Instant::now() + self.plan.patience;
         while !holds(self) {
-            if Instant::now() > until {
+            // Whoever has waited for long gives up by itself.
+            if Instant::now() > until && said(self.server.dir.path(), "late").is_empty() {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(10));

@@ -108,8 +108,13 @@ impl Terminal {
     }
 
     /// Types, and reads meanwhile without looking.
-    pub fn type_collecting(&mut self, mut bytes: &[u8]) {
+    pub fn type_collecting(&mut self, bytes: &[u8]) {
         let deadline = Instant::now() + PATIENCE;
+        self.type_while(bytes, || Instant::now() < deadline);
+    }
+
+    /// The same, for as long as `goes_on` says.
+    pub fn type_while(&mut self, mut bytes: &[u8], mut goes_on: impl FnMut() -> bool) {
         while !bytes.is_empty() {
             match (&self.master).write(bytes) {
                 Ok(written) => bytes = &bytes[written..],
@@ -118,7 +123,7 @@ impl Terminal {
                 }
                 Err(e) => panic!("type: {e}"),
             }
-            assert!(Instant::now() < deadline, "nobody takes what is typed");
+            assert!(goes_on(), "nobody takes what is typed");
         }
     }
 

@@ -81,6 +81,11 @@ impl Terminal {
         self.screen.screen_mut().set_size(n(rows), n(cols));
     }
 
+    /// The emulator's screen is lost.
+    pub fn wipe(&mut self) {
+        self.screen.process(b"\x1b[H\x1b[2J");
+    }
+
     pub fn signal(&self, signal: i32) {
         process::kill(self.pid, signal).unwrap();
     }

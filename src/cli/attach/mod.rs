@@ -13,12 +13,13 @@ use super::stop::{NO_FACE, NOT_ALLOWED, Stop};
 use super::{Verb, detach_keys, ls, server};
 use crate::client::{ClientError, undo};
 use crate::sys::tty::{self, Termios, WindowSize};
-use crate::sys::{process, signals::Signals};
+use crate::sys::{clock, process, signals::Signals};
 use crate::units::{FaceId, Size};
 use crate::wire::{Actor, Attach, FaceState, Holder, Reply, Request};
 use std::io::{IsTerminal, stdin, stdout};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 pub(super) const VERB: Verb = Verb {
     names: &["attach", "a"],
@@ -167,6 +168,7 @@ pub(super) fn attach(args: &Args, id: FaceId, look: &Look) -> Result<u8, Stop> {
         actor: args.actor().cloned(),
         alternate: look.alternate,
         signals: Signals::take(&SIGNALS).map_err(Stop::usage)?,
+        resized: None,
     };
     let ends = (stdin(), stdout());
     if !tty::is_same(&ends.0, &ends.1) || look.stream {
@@ -192,13 +194,23 @@ struct View {
     actor: Option<Actor>,
     alternate: bool,
     signals: Signals,
+    /// When the terminal was last resized.
+    resized: Option<Instant>,
 }
 
 impl View {
+    /// Whether the terminal was resized since `moment`, or so shortly before that nobody may have taken notice.
+    fn was_resized(&self, moment: Instant) -> bool {
+        self.resized.is_some_and(|at| at + UNNOTICED > moment)
+    }
+
     /// Takes the signals that came meanwhile. That we were stopped, continued or resized is answered by what follows;
     /// gives one that ends us.
     fn told_to_end(&mut self) -> Option<i32> {
         while let Ok(Some((signal, _))) = self.signals.next() {
+            if signal == SIGWINCH {
+                self.resized = Some(clock::now());
+            }
             if !matches!(signal, SIGCONT | SIGTSTP | SIGWINCH) {
                 return Some(signal);
             }
@@ -206,6 +218,9 @@ impl View {
         None
     }
 }
+
+/// What a daemon was told in its last moments it may have left undone.
+const UNNOTICED: Duration = Duration::from_secs(1);
 
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;

@@ -41,6 +41,7 @@ pub(super) fn run(view: &mut View, mut ask: Attach) -> Result<u8, Stop> {
         goodbye: None,
         over: None,
         draining: false,
+        stale: false,
     };
     let ending = copy.run();
     let (id, alternate) = (copy.view.id, copy.view.alternate);
@@ -76,6 +77,8 @@ struct Copy<'a> {
     over: Option<Ending>,
     /// The server said that it ends.
     draining: bool,
+    /// The terminal was resized, and the daemon does not know it.
+    stale: bool,
 }
 
 impl Copy<'_> {
@@ -134,6 +137,10 @@ impl Copy<'_> {
         self.pass_keys();
         if told && self.out.is_empty() && self.over.is_none() {
             self.hear()?;
+        }
+        if self.viewer.is_attached() && std::mem::take(&mut self.stale) {
+            let (size, pixels) = size_of(&stdout());
+            self.viewer.resize(size, pixels).map_err(|e| e.to_string())?;
         }
         if sends || !self.viewer.unsent().is_empty() {
             self.send()?;
@@ -228,6 +235,7 @@ impl Copy<'_> {
         while let Ok(Some((signal, _))) = self.view.signals.next() {
             match signal {
                 SIGWINCH => {
+                    self.stale |= !self.viewer.is_attached();
                     let (size, pixels) = size_of(&stdout());
                     self.viewer.resize(size, pixels).map_err(|e| e.to_string())?;
                 }
@@ -289,6 +297,9 @@ impl Copy<'_> {
         loop {
             if let Ok(server) = connect(&self.view.socket) {
                 self.server = server;
+                let (size, pixels) = size_of(&stdout());
+                let known = self.viewer.resize(size, pixels);
+                known.map_err(|e| Ending::Lost(e.to_string()))?;
                 return self.viewer.reconnect().map_err(|e| Ending::Lost(e.to_string()));
             }
             attempts.wait(self.view, why)?;

@@ -34,6 +34,7 @@ pub(super) fn run(view: &mut View, mut ask: Attach, terminal: File) -> Result<u8
         goodbye: None,
         over: None,
         draining: false,
+        stale: false,
     };
     let ending = held.run();
     if matches!(ending, Ending::Lost(_) | Ending::Refused(_)) {
@@ -58,6 +59,8 @@ struct Held<'a> {
     over: Option<Ending>,
     /// The server said that it ends.
     draining: bool,
+    /// The terminal was resized, and the daemon does not know it.
+    stale: bool,
 }
 
 impl Held<'_> {
@@ -92,6 +95,14 @@ impl Held<'_> {
         let (told, signalled) = (watched[0].readable, watched[1].readable);
         if told {
             self.hear()?;
+        }
+        if self.stale && self.viewer.is_attached() && self.over.is_none() {
+            // Also there and back: what it did to the screen nobody knows.
+            self.stale = false;
+            self.yield_terminal()?;
+            if self.over.is_none() {
+                self.resume()?;
+            }
         }
         if signalled && self.over.is_none() { self.handle_signals() } else { Ok(()) }
     }
@@ -132,6 +143,8 @@ impl Held<'_> {
         while let Ok(Some((signal, _))) = self.view.signals.next() {
             match signal {
                 SIGWINCH => {
+                    self.view.resized = Some(clock::now());
+                    self.stale |= !self.viewer.is_attached();
                     let (size, pixels) = size_of(self.terminal);
                     self.viewer.resize(size, pixels).map_err(|e| e.to_string())?;
                     self.send(false).map_err(|e| e.to_string())?;
@@ -247,10 +260,14 @@ impl Held<'_> {
         if self.draining {
             return Err(Ending::Drained);
         }
-        let mut attempts = Attempts::begin();
+        let (lost, mut attempts) = (clock::now(), Attempts::begin());
         loop {
             if let Ok(server) = dial(&self.view.socket) {
                 self.server = server;
+                self.stale |= self.view.was_resized(lost);
+                let (size, pixels) = size_of(self.terminal);
+                let known = self.viewer.resize(size, pixels);
+                known.map_err(|e| Ending::Lost(e.to_string()))?;
                 self.viewer.reconnect().map_err(|e| Ending::Lost(e.to_string()))?;
                 if self.send(true).is_ok() {
                     return Ok(());

@@ -95,10 +95,14 @@ peers: ## facemux beside tmux, screen, dtach, ttyd, sshd, dropbear and a bare re
 	@$(MAKE) build
 	@scripts/peers.sh $(RELEASE)
 
-size: web ## the static binary's size by part, and the memory of each process
+size: ## the static binary's size by part, and the memory of each process
+	@scripts/setup.sh size
+	@$(MAKE) web
 	@scripts/size.sh
 
 cost: ## what checkpoints and the record of calls cost the daemon, by valgrind
+	@scripts/setup.sh cost
+	@$(MAKE) web
 	@scripts/cost.sh
 
 static: web ## a static binary that runs in an empty image, and is run in one

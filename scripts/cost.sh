@@ -3,10 +3,10 @@
 # shares of its instructions (valgrind's callgrind), for plain lines and for coloured ones.
 #
 # The keeper starts its own program again, so valgrind comes in by an upgrade: to a program that is the same one, but
-# has its daemon under valgrind. Built with its symbols: the static binary before it is stripped.
+# has its daemon under valgrind. That program is the static binary, before it is stripped of its symbols.
 set -euo pipefail
 binary=${CARGO_TARGET_DIR:-target}/$(rustc -vV | sed -n 's/^host: //p')/small/facemux
-[ -x "$binary" ] || { echo "first: make static" >&2; exit 2; }
+"$(dirname "$0")/static.sh"
 binary=$(realpath "$binary")
 command -v valgrind >/dev/null || { echo "missing: valgrind" >&2; exit 2; }
 dir=$(mktemp -d)
@@ -46,7 +46,13 @@ cost() {
 	callgrind_annotate --inclusive=yes --threshold=100 "$COST_OUT" >"$dir/$1.all"
 	echo "== $1, $megabytes MB"
 	awk '/PROGRAM TOTALS/ || /Face::checkpoint / || /Ledger::(read|write|publish) / || /MappedRegion as .*::bytes/ || /Machine::feed / {
-		sub(/^ +/, ""); sub(/\?\?\?:/, ""); sub(/ \[.*/, ""); print }' "$dir/$1.all"
+		sub(/^ +/, ""); sub(/\?\?\?:/, ""); sub(/ \[.*/, ""); print
+		share = $0; sub(/^[^(]*\( */, "", share); sub(/%.*/, "", share)
+		if (/Machine::feed/) model += share
+		else if (/Face::checkpoint/) checkpoints += share
+		else if (!/PROGRAM TOTALS/) record += share }
+	END { printf "model %.1f %%, checkpoints %.1f %%, record of calls %.1f %%; the last two together %.1f %%\n",
+		model, checkpoints, record, checkpoints + record }' "$dir/$1.all"
 }
 
 megabytes=${1:-50}

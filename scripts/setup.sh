@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh run|test|lint|fuzz|fidelity|peers: what the target needs is installed when we may, else listed.
+# setup.sh run|test|lint|fuzz|fidelity|peers|size|cost: what the target needs is installed when we may, else listed.
 #
 # A package is asked for only when its program is missing, so that programs installed otherwise count too.
 set -euo pipefail
@@ -23,6 +23,8 @@ lint) wanted="$build mandoc:mandoc" ;;
 fuzz) wanted="$build c++:g++" ;;
 fidelity) wanted="$build $page xz:xz-utils" ;;
 peers) wanted="$build $page $programs python3:python3-minimal" ;;
+size) wanted="$build $page pgrep:procps" ;;
+cost) wanted="$build $page valgrind:valgrind" ;;
 *)
 	echo "setup.sh: unknown target $goal" >&2
 	exit 2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # size.sh: the static binary's size by part, and the memory of each process of a server started for it; of the release
-# binary too when it has been built.
+# binary too where `make build` has made one (with both frontends: one without them is told of and left out).
 #
 # Parts are read from the symbols of the same binary before it is stripped. Code inlined into another part counts there.
 set -euo pipefail
@@ -46,9 +46,9 @@ memory() {
 		sleep 0.05
 	done
 	if ! grep -q 'serving SSH' "$dir/out"; then
-		echo "the server did not come up:" >&2
-		tail -n 5 "$dir/out" >&2
+		echo "not measured, the server did not come up: $(tail -n 1 "$dir/out")" >&2
 		kill "$keeper" 2>/dev/null || true
+		wait "$keeper" || true
 		rm -rf "$dir"
 		return 1
 	fi
@@ -66,8 +66,12 @@ memory() {
 	rm -rf "$dir"
 }
 
-for file in "$small/facemux-static" "$target/release/facemux"; do
-	[ -e "$file" ] || continue
-	echo "== memory of an idle server of $file, KiB (PSS)"
-	memory "$file"
-done
+title() { echo "== memory of an idle server of $1, KiB (PSS)"; }
+title "$small/facemux-static"
+memory "$small/facemux-static"
+title "$target/release/facemux"
+if [ ! -e "$target/release/facemux" ]; then
+	echo "not measured, there is none: make build"
+else
+	memory "$target/release/facemux" || echo "make build makes one with both frontends"
+fi

@@ -60,7 +60,7 @@ const ALL: &[(&str, usize)] = &[
 ];
 
 /// Where the daemon dies at some time in the long form: in its calls, after its effects, while it recovers.
-const PLACES: [&str; 19] = [
+const PLACES: [&str; 20] = [
     "face read returned",
     "face write returned",
     "terminal read returned",
@@ -77,6 +77,7 @@ const PLACES: [&str; 19] = [
     "Write",
     "Read",
     "Deliver",
+    "Show",
     "Exhaust",
     "Drop",
     "sent",

@@ -26,13 +26,14 @@ use std::time::Duration;
 pub(super) struct Conn {
     socket: OwnedFd,
     pub reader: FrameReader,
-    pub fds: VecDeque<OwnedFd>,
-    /// The saved settings of the terminal that came over this connection.
-    pub termios: Vec<u8>,
+    /// What came with it that only a terminal or an upgrade has.
+    lent: Option<Box<Lent>>,
     outbox: VecDeque<Vec<u8>>,
     outbox_bytes: usize,
     /// How much of the outbox's first message was sent.
     sent: usize,
+    /// It is among those to be sent to in this turn.
+    touched: bool,
     frame: Option<Begun>,
     blocked: bool,
     /// The poll tells when it takes more: asked for only once it was blocked.
@@ -46,6 +47,17 @@ pub(super) struct Conn {
     pub closing: bool,
     pub dead: bool,
 }
+
+/// What few connections have.
+#[derive(Default)]
+struct Lent {
+    fds: VecDeque<OwnedFd>,
+    /// The saved settings of the terminal that came over this connection.
+    termios: Vec<u8>,
+}
+
+// Most connections are viewers', of which there may be many.
+const _: () = assert!(size_of::<Conn>() <= 200);
 
 /// What a viewer is still to be told of the input that was accepted.
 #[derive(Default)]
@@ -156,11 +168,11 @@ impl Conns {
         let mut conn = Conn {
             socket,
             reader: FrameReader::new(),
-            fds: VecDeque::new(),
-            termios: Vec::new(),
+            lent: None,
             outbox: VecDeque::new(),
             outbox_bytes: 0,
             sent: 0,
+            touched: false,
             frame: None,
             blocked: false,
             tells_room: false,
@@ -228,8 +240,11 @@ impl Conns {
                 // A read ends where descriptors came with it; any other short one has emptied the socket, and what
                 // comes later wakes us.
                 let emptied = n < self.bytes.len() && fds.is_empty() && !conn.hung_up;
-                conn.fds.extend(fds);
-                conn.fds.truncate(FDS_MAX);
+                if !fds.is_empty() {
+                    let lent = conn.lent.get_or_insert_default();
+                    lent.fds.extend(fds);
+                    lent.fds.truncate(FDS_MAX);
+                }
                 Ok(if emptied { Reading::Last } else { Reading::Some })
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Reading::Nothing),
@@ -241,6 +256,7 @@ impl Conns {
     /// Sends what a client is due, as far as its socket takes it.
     pub fn pump(&mut self, id: ClientId, mux: &mut Mux, now: Now) {
         let Some(conn) = self.map.get_mut(&id) else { return };
+        conn.touched = false;
         conn.pump(id, mux, now);
         if conn.owes_receipt() && !std::mem::replace(&mut conn.receipt.due, true) {
             self.receipts.push_back((now.mono + RECEIPT_TIME, id));
@@ -272,6 +288,28 @@ impl Conn {
     /// The descriptor, to be taken off the poll.
     pub fn raw_fd(&self) -> i32 {
         self.socket.as_raw_fd()
+    }
+
+    /// It is to be sent to once the turn's effects are done: `touched` names it, once.
+    pub fn touch(&mut self, id: ClientId, touched: &mut Vec<ClientId>) {
+        if !std::mem::replace(&mut self.touched, true) {
+            touched.push(id);
+        }
+    }
+
+    /// The first descriptor that came over it and was not taken yet.
+    pub fn take_fd(&mut self) -> Option<OwnedFd> {
+        self.lent.as_mut()?.fds.pop_front()
+    }
+
+    /// The saved settings of the terminal that came over it.
+    pub fn termios(&self) -> &[u8] {
+        self.lent.as_ref().map_or(&[], |lent| &lent.termios[..])
+    }
+
+    /// A terminal with these settings came over it.
+    pub fn keep_termios(&mut self, termios: Vec<u8>) {
+        self.lent.get_or_insert_default().termios = termios;
     }
 
     /// The socket takes more again.

@@ -29,13 +29,13 @@ impl Daemon {
             Effect::Send { client, message } => {
                 if let Some(conn) = self.conns.map.get_mut(&client) {
                     conn.send(&message);
-                    touch(touched, client);
+                    conn.touch(client, touched);
                 }
             }
             Effect::Close { client } => {
                 if let Some(conn) = self.conns.map.get_mut(&client) {
                     conn.closing = true;
-                    touch(touched, client);
+                    conn.touch(client, touched);
                 }
             }
             Effect::GiveBack { client, undo } => {
@@ -48,7 +48,7 @@ impl Daemon {
             }
             Effect::Keeper(message) => self.keeper.tell(&message),
             Effect::Upgrade { client, binary } => {
-                let asker = self.conns.map.get_mut(&client).and_then(|c| c.fds.pop_front());
+                let asker = self.conns.map.get_mut(&client).and_then(|c| c.take_fd());
                 self.keeper.tell_with(&ToKeeper::Upgrade { binary }, asker);
             }
             Effect::SetSize { face, size, cell } => self.ptys.set_size(face, size, cell),
@@ -60,11 +60,11 @@ impl Daemon {
                     self.queue_face(face);
                 }
             }
-            Effect::Deliver { client } => {
-                if self.terminals.map.contains_key(&client) {
-                    self.terminals.pump(&mut self.ptys.ledger, client, &mut self.mux, now);
-                } else {
-                    touch(touched, client);
+            Effect::Deliver { client } => self.deliver(now, client, touched),
+            Effect::Show { face } => {
+                let due: Vec<ClientId> = self.mux.due(now, face).collect();
+                for client in due {
+                    self.deliver(now, client, touched);
                 }
             }
             Effect::Exhaust { face } => {
@@ -74,6 +74,15 @@ impl Daemon {
                 }
             }
             Effect::Drop { face } => self.ptys.remove(self.poll.registry(), face),
+        }
+    }
+
+    /// There may be something for a viewer.
+    fn deliver(&mut self, now: Now, client: ClientId, touched: &mut Vec<ClientId>) {
+        if self.terminals.map.contains_key(&client) {
+            self.terminals.pump(&mut self.ptys.ledger, client, &mut self.mux, now);
+        } else if let Some(conn) = self.conns.map.get_mut(&client) {
+            conn.touch(client, touched);
         }
     }
 
@@ -87,11 +96,5 @@ impl Daemon {
         } else if conn.waiting && !conn.is_full() && !self.mux.is_parked(client) {
             self.read_on(client);
         }
-    }
-}
-
-fn touch(touched: &mut Vec<ClientId>, client: ClientId) {
-    if !touched.contains(&client) {
-        touched.push(client);
     }
 }

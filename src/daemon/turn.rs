@@ -347,18 +347,18 @@ impl Daemon {
     /// Whose a terminal is that was taken back for a while, and its settings, still to be put back at the end.
     fn yielded(&self, id: ClientId) -> Option<(u64, Vec<u8>)> {
         let typist = self.mux.typist(id)?;
-        Some((typist.token, self.conns.map.get(&id)?.termios.clone()))
+        Some((typist.token, self.conns.map.get(&id)?.termios().to_vec()))
     }
 
     /// Takes over the terminal whose descriptor came with a request.
     fn take_terminal(&mut self, id: ClientId, token: u64, termios: Vec<u8>) -> Result<(), String> {
         let conn = self.conns.map.get_mut(&id).ok_or("no connection")?;
-        let fd = conn.fds.pop_front().ok_or("no descriptor came with the request")?;
+        let fd = conn.take_fd().ok_or("no descriptor came with the request")?;
         if !crate::sys::tty::is_terminal(&fd) {
             return Err("the descriptor is no terminal".into());
         }
         let saved = crate::sys::tty::Termios::from_bytes(&termios);
-        conn.termios = termios;
+        conn.keep_termios(termios);
         self.terminals
             .add(self.poll.registry(), id, fd, token, saved)
             .map_err(|error| format!("watch the terminal: {error}"))

@@ -3,11 +3,11 @@
 //! Output made for another width cannot be passed on as it is. What changed since the last picture is painted, at
 //! most so many times a second; the cursor's rows are kept in view.
 
+use super::Now;
 use super::living::Living;
 use super::restores::Pending;
 use super::timer::Timers;
 use super::viewer::Viewer;
-use super::{ClientId, Now};
 use crate::face::paint;
 use crate::term::{Line, Terminal};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -35,7 +35,6 @@ pub(super) fn prepare(
     living: &mut Living,
     now: Now,
     timers: &mut Timers,
-    client: ClientId,
 ) -> Option<()> {
     let terminal = living.face.terminal()?;
     let crop = viewer.crop.as_mut()?;
@@ -44,7 +43,7 @@ pub(super) fn prepare(
     }
     if now.mono < crop.next {
         let next = crop.next;
-        viewer.arm(next, client, timers);
+        living.arm(viewer, next, timers);
         return None;
     }
     crop.next = now.mono + PICTURE_EVERY;

@@ -59,6 +59,11 @@ pub enum Effect {
         /// Whom.
         client: ClientId,
     },
+    /// There may be something for a face's viewers: for those whom `Mux::due` names by then.
+    Show {
+        /// Whose.
+        face: FaceId,
+    },
     /// The child is gone: read what the PTY still holds, then say `handle_hangup`.
     Exhaust {
         /// Whose.
@@ -73,9 +78,9 @@ pub enum Effect {
 
 impl Effect {
     /// The names of all kinds.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 12] = [
         "Send", "Close", "GiveBack", "Upgrade", "Keeper", "SetSize", "Write", "Read", "Deliver",
-        "Exhaust", "Drop",
+        "Show", "Exhaust", "Drop",
     ];
 
     /// Its kind's name, for tests.
@@ -90,8 +95,9 @@ impl Effect {
             Effect::Write { .. } => 6,
             Effect::Read { .. } => 7,
             Effect::Deliver { .. } => 8,
-            Effect::Exhaust { .. } => 9,
-            Effect::Drop { .. } => 10,
+            Effect::Show { .. } => 9,
+            Effect::Exhaust { .. } => 10,
+            Effect::Drop { .. } => 11,
         };
         Effect::NAMES[kind]
     }

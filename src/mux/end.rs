@@ -110,14 +110,11 @@ impl Mux {
         let quick = living.meta.ending.is_none() && now.mono.saturating_sub(living.began) < QUICK;
         living.unseen &= quick;
         let last_look = if living.unseen { QUICK } else { LAST_LOOK };
-        let viewers = living.viewers.clone();
         self.tell_watchers(id, |_| Event::Ended { id, end: Box::new(end.clone()) }, now);
         self.keep_certificate(now, Ended { info, screen });
         self.tell_keeper(ToKeeper::Release { id });
         self.tell_killers(id, &end);
-        for client in viewers {
-            self.effects.push_back(super::Effect::Deliver { client });
-        }
+        self.show(id);
         self.timers.set(now.mono + last_look, Timer::Over(id));
         self.bury_if_alone(id);
         self.arm_linger(now);

@@ -3,6 +3,8 @@
 use super::ClientId;
 use super::awaited::Awaited;
 use super::meta::Meta;
+use super::timer::{Alarm, Timer, Timers};
+use super::viewer::Viewer;
 use crate::face::Face;
 use crate::wire::keeper::Exit;
 use crate::wire::{EndReport, ViewerNote};
@@ -17,6 +19,8 @@ pub(super) struct Living {
     pub began: Duration,
     pub unseen: bool,
     pub viewers: Vec<ClientId>,
+    /// For the first of its viewers that are armed for a moment.
+    pub alarm: Alarm,
     pub leader: Option<ClientId>,
     /// Drivers who were cut off and are expected back.
     pub awaited: Awaited,
@@ -27,6 +31,8 @@ pub(super) struct Living {
     pub last_active: Duration,
     /// It was held back for a driver: to be read on when one has made room.
     pub held: bool,
+    /// For the first of those drivers who takes nothing.
+    pub patience: Alarm,
     /// An output event is due.
     pub output_due: bool,
     pub restore: Option<super::restores::Made>,
@@ -48,12 +54,14 @@ impl Living {
             began: now.mono,
             unseen: true,
             viewers: Vec::new(),
+            alarm: Alarm::default(),
             leader: None,
             awaited: Awaited::default(),
             last_output: now.mono,
             last_output_ms: now.wall_ms,
             last_active: now.mono,
             held: false,
+            patience: Alarm::default(),
             output_due: false,
             restore: None,
             exit: None,
@@ -66,6 +74,12 @@ impl Living {
     pub fn lead(&mut self, client: ClientId, token: u64) {
         self.leader = Some(client);
         self.face.set_leader(token);
+    }
+
+    /// Sees to it that a viewer is looked at again at `due`; once, however often that is asked.
+    pub fn arm(&mut self, viewer: &mut Viewer, due: Duration, timers: &mut Timers) {
+        viewer.armed = due;
+        self.alarm.set(due, Timer::Show(viewer.face), timers);
     }
 
     /// What a viewer is told of the size.

@@ -43,6 +43,9 @@ use std::time::Duration;
 use timer::{Timer, Timers};
 use viewer::Viewer;
 
+/// Effects for which there is room between two bursts.
+const EFFECTS_KEPT: usize = 32;
+
 /// A client's connection, named by the daemon; never 0.
 pub type ClientId = u64;
 
@@ -135,7 +138,12 @@ impl Mux {
 
     /// The next thing to do.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        // What a burst needed is given back once it is over.
+        if effect.is_none() && self.effects.capacity() > EFFECTS_KEPT {
+            self.effects = VecDeque::new();
+        }
+        effect
     }
 
     /// The moment at which `handle_time` has something to do, if no event comes before.
@@ -208,12 +216,12 @@ impl Mux {
     pub fn handle_time(&mut self, now: Now, kernel: &mut dyn Kernel) {
         while let Some(timer) = self.timers.due(now.mono) {
             match timer {
-                Timer::Hold(face) => self.release_hold(now, face),
+                Timer::Hold(face) => self.lose_patience(now, face),
                 Timer::Awaited(face) => self.await_no_more(now, face),
                 Timer::Idle(face) => self.check_idle(now, face, kernel),
                 Timer::Output(face) => self.announce_output(face),
                 Timer::Type(client) => self.type_on(now, client, kernel),
-                Timer::Deliver(client) => self.effects.push_back(Effect::Deliver { client }),
+                Timer::Show(face) => self.show_armed(now, face),
                 Timer::Over(face) => self.bury(face),
                 Timer::Certificates => self.expire_certificates(now),
                 Timer::Forgive => self.forgive_crashes(),

@@ -58,7 +58,7 @@ impl Mux {
         let head = living.face.journal().head();
         if limit <= head && !living.held {
             living.held = true;
-            self.timers.set(wake, Timer::Hold(id));
+            living.patience.set(wake, Timer::Hold(id), &mut self.timers);
         }
         Some((head, living.face.space(limit, most)))
     }
@@ -81,12 +81,19 @@ impl Mux {
         Some((limit, wake))
     }
 
+    /// The moment has come at which a face was to be held back no more: for one of those for whom it is.
+    pub(super) fn lose_patience(&mut self, now: Now, id: FaceId) {
+        if self.faces.get_mut(&id).is_some_and(|living| living.patience.rings(now.mono)) {
+            self.release_hold(now, id);
+        }
+    }
+
     /// Drivers for whom a face was held back and who took nothing have had their time: it goes on without them.
     pub(super) fn release_hold(&mut self, now: Now, id: FaceId) {
         let Some(living) = self.faces.get_mut(&id).filter(|l| l.held) else { return };
         living.held = false;
-        for client in living.viewers.clone() {
-            let viewer = self.clients.get_mut(&client).and_then(|c| c.viewer.as_mut());
+        for n in 0..living.viewers.len() {
+            let viewer = self.clients.get_mut(&living.viewers[n]).and_then(|c| c.viewer.as_mut());
             if let Some(viewer) = viewer.filter(|v| v.awaited() <= now.mono) {
                 discount(viewer, living);
             }
@@ -108,14 +115,38 @@ impl Mux {
         if living.face.input().waiting() > 0 {
             self.effects.push_back(Effect::Write { face: id });
         }
-        for client in &living.viewers {
-            let viewer = self.clients.get(client).and_then(|c| c.viewer.as_ref());
-            if !viewer.is_some_and(|viewer| viewer.waits(now.mono)) {
-                self.effects.push_back(Effect::Deliver { client: *client });
-            }
-        }
         let announced = living.face.take_announced();
+        self.show(id);
         self.tell_announced(now, id, announced);
+    }
+
+    /// A face's viewers may get something: said once, however many they are and however much was read.
+    pub(super) fn show(&mut self, face: FaceId) {
+        let said = self.effects.back() == Some(&Effect::Show { face });
+        if !said && self.faces.get(&face).is_some_and(|living| !living.viewers.is_empty()) {
+            self.effects.push_back(Effect::Show { face });
+        }
+    }
+
+    /// The moment has come for which a face's viewers were armed: for some of them.
+    pub(super) fn show_armed(&mut self, now: Now, id: FaceId) {
+        if !self.faces.get_mut(&id).is_some_and(|living| living.alarm.rings(now.mono)) {
+            return;
+        }
+        self.show(id);
+        let Some(living) = self.faces.get_mut(&id) else { return };
+        let viewer = |client| self.clients.get(client)?.viewer.as_deref();
+        let armed = living.viewers.iter().filter_map(viewer).map(|viewer| viewer.armed);
+        if let Some(next) = armed.filter(|due| *due > now.mono).min() {
+            living.alarm.set(next, Timer::Show(id), &mut self.timers);
+        }
+    }
+
+    /// The viewers of a face for whom there may be something now, as `Effect::Show` says.
+    pub fn due(&self, now: Now, face: FaceId) -> impl Iterator<Item = ClientId> {
+        let viewers = self.faces.get(&face).map_or(&[][..], |living| &living.viewers[..]);
+        let waits = move |client| self.viewer(client).is_some_and(|v| v.waits(now.mono));
+        viewers.iter().copied().filter(move |client| !waits(*client))
     }
 
     /// The face a client watches, to be named in the record of a write to its terminal.
@@ -173,6 +204,9 @@ impl Mux {
         if viewer.restore.is_some() {
             return Some(());
         }
+        if viewer.is_full() && living.over.is_none() {
+            return None;
+        }
         if viewer.stale.is_none()
             && viewer.crop.is_none()
             && viewer.at < living.face.journal().tail()
@@ -190,7 +224,7 @@ impl Mux {
         }
         match viewer.stale {
             Some(due) if due > now.mono => {
-                viewer.arm(due, client, &mut self.timers);
+                living.arm(viewer, due, &mut self.timers);
                 return None;
             }
             Some(_) => {
@@ -203,7 +237,7 @@ impl Mux {
             None => {}
         }
         if viewer.crop.is_some() {
-            return super::crop::prepare(viewer, living, now, &mut self.timers, client);
+            return super::crop::prepare(viewer, living, now, &mut self.timers);
         }
         if let Some(end) = &living.over
             && viewer.at >= living.face.complete()
@@ -227,7 +261,10 @@ impl Mux {
                 pending.sent += n;
                 if pending.sent >= pending.bytes.len() {
                     viewer.at = pending.offset;
-                    viewer.shown = viewer.shown.max(pending.offset);
+                    // A picture has no offset that could be acknowledged.
+                    if viewer.crop.is_some() {
+                        viewer.shown = viewer.shown.max(pending.offset);
+                    }
                     viewer.restore = None;
                     viewer.given_up = false;
                 }

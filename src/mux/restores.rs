@@ -123,10 +123,9 @@ impl Mux {
         if given_up.is_empty() {
             return;
         }
-        for client in living.viewers.clone() {
-            let Some(viewer) = self.viewer_mut(client).filter(|viewer| !viewer.handed) else {
-                continue;
-            };
+        for client in &living.viewers {
+            let viewer = self.clients.get_mut(client).and_then(|c| c.viewer.as_mut());
+            let Some(viewer) = viewer.filter(|viewer| !viewer.handed) else { continue };
             if viewer.restore.as_ref().is_some_and(|p| given_up.contains(&key(&p.bytes))) {
                 viewer.restore = None;
                 viewer.given_up = true;

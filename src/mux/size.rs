@@ -1,14 +1,11 @@
 //! Whose size a face takes, and what a change of it brings.
 
+use super::viewer::Viewer;
 use super::{Answer, ClientId, Effect, Mux, Now};
 use crate::planted::{Bug, has};
 use crate::units::{FaceId, Size};
 use crate::wire::request::{SizePolicy, ViewerReport};
-use crate::wire::{Refusal, Reply, Role};
-use std::time::Duration;
-
-/// While sizes change, a viewer gets a restore at most this often.
-const RESTORE_EVERY: Duration = Duration::from_millis(50);
+use crate::wire::{Message, Refusal, Reply, Role};
 
 impl Mux {
     /// A viewer came: the first driver leads.
@@ -54,10 +51,8 @@ impl Mux {
             }
             _ => living.leader.and_then(|leader| self.viewer(leader)).map(|v| v.size),
         };
-        let cell = living
-            .leader
-            .and_then(|leader| self.viewer(leader))
-            .map_or((0, 0), super::viewer::Viewer::cell);
+        let cell =
+            living.leader.and_then(|leader| self.viewer(leader)).map_or((0, 0), Viewer::cell);
         if let Some(size) = wanted.filter(|s| *s != living.face.size()) {
             self.set_size(now, id, size, cell);
         } else {
@@ -77,34 +72,31 @@ impl Mux {
             living.face.checkpoint(&meta, &mut self.scratch);
         }
         self.effects.push_back(Effect::SetSize { face: id, size, cell });
-        for client in living.viewers.clone() {
-            if let Some(note) = self.faces.get(&id).map(|l| l.size_note(client)) {
-                self.note(client, note);
+        for client in &living.viewers {
+            let message = Message::Viewer(living.size_note(*client));
+            self.effects.push_back(Effect::Send { client: *client, message });
+            if let Some(viewer) = self.clients.get_mut(client).and_then(|c| c.viewer.as_mut()) {
+                viewer.make_stale(now.mono);
             }
-            self.make_stale(now, client);
         }
+        self.show(id);
     }
 
     /// Viewers whose size fits no more, or fits again, are due a restore.
     fn crop_anew(&mut self, now: Now, id: FaceId) {
         let Some(living) = self.faces.get(&id) else { return };
         let size = living.face.size();
-        for client in living.viewers.clone() {
-            let due = self
-                .viewer(client)
-                .is_some_and(|v| !v.follows && (v.crop.is_some() != (v.size != size)));
-            if due {
-                self.make_stale(now, client);
+        let mut any = false;
+        for client in &living.viewers {
+            let viewer = self.clients.get_mut(client).and_then(|c| c.viewer.as_mut());
+            let unfit = |v: &&mut Box<Viewer>| !v.follows && (v.crop.is_some() != (v.size != size));
+            if let Some(viewer) = viewer.filter(unfit) {
+                viewer.make_stale(now.mono);
+                any = true;
             }
         }
-    }
-
-    fn make_stale(&mut self, now: Now, client: ClientId) {
-        if let Some(viewer) = self.viewer_mut(client) {
-            let first = !viewer.painted;
-            let due = if first { now.mono } else { now.mono + RESTORE_EVERY };
-            viewer.stale = Some(viewer.stale.map_or(due, |already| already.min(due)));
-            self.effects.push_back(Effect::Deliver { client });
+        if any {
+            self.show(id);
         }
     }
 
@@ -122,11 +114,12 @@ impl Mux {
         let changed = viewer.size != size;
         (viewer.size, viewer.pixels) = (size, pixels);
         let (face, follows, drive) = (viewer.face, viewer.follows, viewer.drive);
+        if changed && !follows {
+            viewer.make_stale(now.mono);
+            self.show(face);
+        }
         if follows && drive {
             self.lead(now, face, client);
-        }
-        if changed && !follows {
-            self.make_stale(now, client);
         }
         self.settle_size(now, face);
         Ok(None)

@@ -19,8 +19,8 @@ pub(super) enum Timer {
     Output(FaceId),
     /// Go on with what a client types.
     Type(ClientId),
-    /// A viewer may get its restore now.
-    Deliver(ClientId),
+    /// A viewer may get its restore now, or its next picture.
+    Show(FaceId),
     /// Viewers of an ended face had their time.
     Over(FaceId),
     /// Certificates that have been kept long enough go.
@@ -29,6 +29,25 @@ pub(super) enum Timer {
     Forgive,
     /// Nothing to do for long enough.
     Linger,
+}
+
+/// A timer that is set again and again: however often, the list has it for its soonest moment.
+#[derive(Default)]
+pub(super) struct Alarm(Option<Duration>);
+
+impl Alarm {
+    /// Sets `timer` for `at`, unless it rings before.
+    pub fn set(&mut self, at: Duration, timer: Timer, timers: &mut Timers) {
+        if self.0.is_none_or(|soonest| soonest > at) {
+            self.0 = Some(at);
+            timers.set(at, timer);
+        }
+    }
+
+    /// A timer of its has come up: whether its moment has come. What it was set for later is to be set anew.
+    pub fn rings(&mut self, now: Duration) -> bool {
+        self.0.take_if(|at| *at <= now).is_some()
+    }
 }
 
 /// All timers, soonest first.

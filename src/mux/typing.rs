@@ -228,7 +228,12 @@ impl Mux {
     pub fn handle_written(&mut self, now: Now, id: FaceId, n: usize, kernel: &mut dyn Kernel) {
         let Some(living) = self.faces.get_mut(&id) else { return };
         living.face.handle_written(n);
-        for client in living.viewers.clone() {
+        let waits = |client: &&ClientId| {
+            let viewer = self.clients.get(*client).and_then(|c| c.viewer.as_ref());
+            viewer.is_some_and(|viewer| !viewer.stash.is_empty())
+        };
+        let waiting: Vec<ClientId> = living.viewers.iter().filter(waits).copied().collect();
+        for client in waiting {
             self.take(now, client, kernel);
         }
     }

@@ -1,8 +1,6 @@
 //! A viewer: a client that watches a face. It costs an offset, and while it is behind nothing more.
 
-use super::ClientId;
 use super::restores::Pending;
-use super::timer::{Timer, Timers};
 use crate::face::detach::DetachKeys;
 use crate::face::preview::sanitised;
 use crate::limits::{HOLD_EARNED, HOLD_MAX, HOLD_MIN, HOLD_WHOLE};
@@ -10,6 +8,9 @@ use crate::units::{FaceId, Offset, Size};
 use crate::wire::{Attach, Holder};
 use std::collections::VecDeque;
 use std::time::Duration;
+
+/// While sizes change, a viewer gets a restore at most this often.
+const RESTORE_EVERY: Duration = Duration::from_millis(50);
 
 /// One client's view of one face.
 pub(super) struct Viewer {
@@ -116,11 +117,10 @@ impl Viewer {
         }
     }
 
-    /// Sees to it that it is looked at again at `due`; once, however often that is asked.
-    pub fn arm(&mut self, due: Duration, client: ClientId, timers: &mut Timers) {
-        if std::mem::replace(&mut self.armed, due) != due {
-            timers.set(due, Timer::Deliver(client));
-        }
+    /// Its size or its face's is another now: it is due a restore, the first at once.
+    pub fn make_stale(&mut self, now: Duration) {
+        let due = if self.painted { now + RESTORE_EVERY } else { now };
+        self.stale = Some(self.stale.map_or(due, |already| already.min(due)));
     }
 
     /// Whether it gets nothing before its connection has room, or a moment that it is armed for, whatever its face
@@ -139,6 +139,11 @@ impl Viewer {
     /// How far it may be sent output: its window beyond what it has shown.
     pub fn limit(&self) -> Offset {
         if self.window == 0 { Offset(u64::MAX) } else { self.shown.plus(self.window as usize) }
+    }
+
+    /// It has been sent all of its window, output or restores, and has shown nothing of it: it gets no more of either.
+    pub fn is_full(&self) -> bool {
+        self.restore.is_none() && self.crop.is_none() && self.at >= self.limit()
     }
 
     /// Until when its face waits for it. Who has kept up for long is waited for longer: a reader that a busy machine

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The places of `pass`, and how often each is chosen.
-const PLACES: [(&str, u64); 20] = [
+const PLACES: [(&str, u64); 21] = [
     ("face read returned", 12),
     ("face write returned", 12),
     ("terminal read returned", 5),
@@ -24,6 +24,7 @@ const PLACES: [(&str, u64); 20] = [
     ("Write", 1),
     ("Read", 1),
     ("Deliver", 1),
+    ("Show", 1),
     ("Exhaust", 2),
     ("Drop", 2),
     ("sent", 2),

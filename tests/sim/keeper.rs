@@ -57,7 +57,7 @@ impl Lives {
         // Every place is to have its share, however seldom it is come by.
         let one_in = match place {
             "decided" => self.one_in * 4,
-            "Send" | "Deliver" | "Write" | "sent" => self.one_in,
+            "Send" | "Deliver" | "Show" | "Write" | "sent" => self.one_in,
             _ => self.one_in.div_ceil(12),
         };
         if one_in > 0 && rng.once_in(one_in) {

@@ -205,16 +205,25 @@ impl World {
             }
             Effect::Write { face } => self.write(face),
             Effect::Read { face } => self.read(face),
-            Effect::Deliver { client } if self.lent.contains_key(&client) => {
-                self.write_terminal(client)
+            Effect::Deliver { client } => self.look_at(client),
+            Effect::Show { face } => {
+                let due: Vec<ClientId> = self.mux.due(self.now, face).collect();
+                due.into_iter().for_each(|client| self.look_at(client));
             }
-            Effect::Deliver { client } => self.touch(client),
             Effect::Exhaust { face } => {
                 self.exhaust.insert(face);
             }
             Effect::Drop { face } => self.keeper.forget(face),
             Effect::GiveBack { client, undo } => self.give_back(client, &undo),
             Effect::Upgrade { .. } => self.keeper.upgrading = true,
+        }
+    }
+
+    fn look_at(&mut self, client: ClientId) {
+        if self.lent.contains_key(&client) {
+            self.write_terminal(client);
+        } else {
+            self.touch(client);
         }
     }
 

@@ -8,6 +8,8 @@ mod lost;
 
 use common::{FACEMUX, Server, Terminal, eventually};
 use facemux::sys::process;
+use facemux::term::{History, Terminal as Model, Unwatched};
+use facemux::units::Size;
 use std::time::Duration;
 
 const SIGSTOP: i32 = 19;
@@ -188,6 +190,27 @@ fn after_a_stop_nobody_announced_the_face_is_shown_again() {
     terminal.type_text(DETACH);
     assert_eq!(terminal.wait(), 0);
     terminal.assert_as_before();
+}
+
+#[test]
+fn however_often_it_is_shown_the_face_s_titles_are_put_aside_once() {
+    let server = Server::start();
+    let face = server.face(r"printf '\033]2;one\007\033[22;2t\033]2;two\007here'; exec cat");
+    let mut terminal = attach(&server, &face, &[]);
+    terminal.expect("here");
+    for _ in 0..3 {
+        let from = terminal.bytes.len();
+        terminal.signal(SIGSTOP);
+        terminal.expect_that("stopped", Terminal::is_stopped);
+        terminal.signal(SIGCONT);
+        terminal.expect_bytes(from, "two");
+        terminal.expect_bytes(from, "here");
+    }
+    let mut model = Model::new(Size::DEFAULT, History::growing(1 << 20, 100));
+    model.feed(&terminal.bytes, &mut Unwatched);
+    assert_eq!((model.title(), model.titles_aside()), ("two", (1, 0)));
+    terminal.type_text(DETACH);
+    assert_eq!(terminal.wait(), 0);
 }
 
 #[test]

@@ -49,6 +49,7 @@ impl Mux {
         let mut viewer = Viewer::new(id, &attach, drive, at, accepted, now.mono);
         viewer.stale = resume.is_none().then_some(now.mono);
         viewer.painted = attach.resume.is_some();
+        viewer.titled = viewer.painted;
         living.viewers.push(client);
         living.unseen = false;
         living.last_active = now.mono;

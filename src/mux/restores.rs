@@ -49,7 +49,11 @@ pub(super) fn renew(viewer: &mut Viewer, living: &mut Living, now: Now) {
     let cropped =
         !viewer.follows && viewer.size != living.face.size() && living.face.terminal().is_some();
     viewer.crop = cropped.then(Default::default);
-    let first: &[u8] = if again || cropped { UNDO } else { b"" };
+    let mut first = if again || cropped { UNDO.to_vec() } else { Vec::new() };
+    if again && !cropped && viewer.titled {
+        first.extend(take_titles_back(living));
+    }
+    viewer.titled |= !cropped;
     let then: &[u8] = match viewer.alternate {
         true => ALTERNATE,
         false if again || cropped => CLEAR,
@@ -77,10 +81,17 @@ pub(super) fn renew(viewer: &mut Viewer, living: &mut Living, now: Now) {
         }
     };
     if !(first.is_empty() && then.is_empty()) {
-        pending.bytes = [first, then, &pending.bytes].concat().into();
+        pending.bytes = [&first, then, &pending.bytes].concat().into();
     }
     viewer.renewed = now.mono;
     viewer.restore = Some(pending);
+}
+
+/// What a painted terminal has put aside for the face it takes back, or each restore would put it aside once more. How
+/// much that is nobody knows who was not there: as much as is to be put aside again, which is seldom different.
+fn take_titles_back(living: &Living) -> Vec<u8> {
+    let (titles, icons) = living.face.terminal().map_or((0, 0), |t| t.titles_aside());
+    [b"\x1b[23;2t".repeat(titles), b"\x1b[23;1t".repeat(icons)].concat()
 }
 
 impl Mux {

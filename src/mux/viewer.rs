@@ -53,6 +53,8 @@ pub(super) struct Viewer {
     pub stale: Option<Duration>,
     /// Its terminal has had a restore before: the next one must make it as fresh first.
     pub painted: bool,
+    /// Its terminal may have put titles aside for the face.
+    pub titled: bool,
     /// When it last took something.
     pub progress: Duration,
     /// Since when it has kept up.
@@ -107,6 +109,7 @@ impl Viewer {
             given_up: false,
             stale: None,
             painted: false,
+            titled: false,
             progress: now,
             steady: now,
             counted: false,

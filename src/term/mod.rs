@@ -198,6 +198,11 @@ impl Terminal {
         &self.screen.titles.title
     }
 
+    /// How many titles and how many icon names the program has put aside.
+    pub fn titles_aside(&self) -> (usize, usize) {
+        (self.screen.titles.titles.len(), self.screen.titles.icons.len())
+    }
+
     /// Whether the alternate screen is shown.
     pub fn is_alternate(&self) -> bool {
         self.screen.active == screen::ALT

@@ -172,10 +172,10 @@ fn tell(world: &World, figures: &Figures, storm: Duration) {
     );
     println!("places: {:?}", tally.places);
     println!(
-        "{} lulls, for who had waited for more than {:?} and then got it; the longest of {:.1?}",
+        "{} lulls, as somebody had waited for more than {:?}; the longest took {:.1} s",
         world.lulls.len(),
         late::LATE,
-        world.lulls.iter().max().copied().unwrap_or_default(),
+        world.lulls.iter().max().map_or(0.0, Duration::as_secs_f32),
     );
     println!(
         "{} screens of {} bytes printed; {} transcripts of {} bytes, {} resumes, {} laps; {} terminals, {} SSH calls; \

@@ -75,9 +75,13 @@ impl Grid {
         self.cols
     }
 
-    /// All cells that have more than a palette style, and others, in no order: for sweeps.
-    pub fn cells(&self) -> &[Cell] {
-        &self.cells
+    /// The cells of rows that are not text, as far as they were touched, in no order: for sweeps.
+    pub fn cells(&self) -> impl Iterator<Item = Cell> + '_ {
+        let rows = self.rows.iter().filter(|row| row.text == 0);
+        rows.flat_map(|row| {
+            let from = usize::from(row.slot) * self.cols;
+            self.cells[from..from + usize::from(row.used)].iter().copied()
+        })
     }
 
     /// Where row `y` has its handle.

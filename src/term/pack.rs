@@ -4,8 +4,10 @@
 //! UTF-8 text; bytes below are marks with arguments below 0x80; 0xFD to 0xFF occur nowhere, so they
 //! can end lines and be searched for from either side. Decoding accepts any bytes without panic.
 
+mod marks;
 mod plain;
 
+use self::marks::{Marks, word};
 use super::cell::{Cell, Content};
 use super::link::Link;
 use super::style::{self, Attrs, Color, Style, StyleId, StyleTable, Underline};
@@ -48,14 +50,16 @@ struct ColorMarks {
 }
 
 impl ColorMarks {
-    fn put(&self, color: Color, out: &mut Marks) {
+    /// The marks for a colour, the first byte lowest, and how many they are.
+    #[inline]
+    fn of(&self, color: Color) -> (u64, usize) {
         match color {
-            Color::Default => out.extend([self.default]),
+            Color::Default => (self.default.into(), 1),
             // The mark for the upper half comes after that for the lower.
-            Color::Palette(n) => out.extend([self.low + (n >> 7), n & 0x7f]),
+            Color::Palette(n) => (word([self.low + (n >> 7), n & 0x7f]), 2),
             Color::Rgb(r, g, b) => {
                 let top = r >> 7 | (g >> 7) << 1 | (b >> 7) << 2;
-                out.extend([self.rgb, r & 0x7f, g & 0x7f, b & 0x7f, top]);
+                (word([self.rgb, r & 0x7f, g & 0x7f, b & 0x7f, top]), 5)
             }
         }
     }
@@ -236,28 +240,26 @@ fn close_link(style: &mut Style, out: &mut Vec<u8>) {
     }
 }
 
-/// Marks between two styles, links left aside: three colours of five bytes and the attributes.
-type Marks = heapless::Vec<u8, 18>;
-
 /// What turns one style into another, but for the link.
+#[inline]
 fn marks(style: &Style, wanted: &Style) -> Marks {
-    let mut out = Marks::new();
+    let mut out = Marks::default();
     if *wanted == Style::DEFAULT {
-        out.extend([RESET]);
+        out.put((RESET.into(), 1));
         return out;
     }
     if style.fg != wanted.fg {
-        FG.put(wanted.fg, &mut out);
+        out.put(FG.of(wanted.fg));
     }
     if style.bg != wanted.bg {
-        BG.put(wanted.bg, &mut out);
+        out.put(BG.of(wanted.bg));
     }
     if style.underline_color != wanted.underline_color {
-        LINE.put(wanted.underline_color, &mut out);
+        out.put(LINE.of(wanted.underline_color));
     }
     if style.attrs != wanted.attrs || style.underline != wanted.underline {
         let bits = wanted.attrs.bits() | u16::from(wanted.underline.number()) << 10;
-        out.extend([ATTRS, (bits & 0x7f) as u8, (bits >> 7) as u8]);
+        out.put((word([ATTRS, (bits & 0x7f) as u8, (bits >> 7) as u8]), 3));
     }
     out
 }

@@ -157,7 +157,7 @@ impl Screen {
         let mut styles = vec![false; self.tables.styles.end()];
         let mut clusters = vec![false; self.tables.clusters.end()];
         let mut links = vec![false; self.tables.links.end() + 1];
-        let below = self.below.iter().flat_map(|row| &row.cells);
+        let below = self.below.iter().flat_map(|row| row.cells.iter().copied());
         for number in self.pages.iter().flat_map(|page| page.grid.numbers()) {
             match self.tables.styles.place(number) {
                 Some(place) => styles[place] = true,

@@ -6,8 +6,6 @@
 
 use super::{Attrs, Color, Style, Underline};
 use crate::limits::STYLES_MAX;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher};
 
 /// A style's number; 0 is the default style.
 pub type StyleId = u32;
@@ -79,12 +77,21 @@ pub fn erased(id: StyleId) -> StyleId {
     id & COLOR << BG_SHIFT
 }
 
+/// Styles in use before a sweep pays: 20 KiB of them.
+const SWEEP_MIN: usize = 1024;
+/// Places looked at for one style. Where half of them are empty it takes crafted styles to need more; of those each
+/// gets a place of its own, also the same one again.
+const PROBES_MAX: usize = 64;
+
 /// Interned styles. Bounded: see `STYLES_MAX`.
 #[derive(Debug, Default)]
 pub struct StyleTable {
     styles: Vec<Style>,
     free: Vec<u32>,
-    ids: HashMap<Key, u32, Mix>,
+    /// Where a style is found: its place and one, at its hash or behind it; 0 is empty. At most half of them are taken,
+    /// and none is given back but by a sweep. A power of two, or none.
+    found: Vec<u32>,
+    taken: usize,
     /// Styles in use after the last sweep: the next one comes when they have doubled.
     kept: usize,
 }
@@ -102,28 +109,68 @@ impl StyleTable {
         if let Some(id) = direct(style) {
             return id;
         }
-        let key = Key::of(style);
-        if let Some(&place) = self.ids.get(&key) {
-            return INTERNED | place;
+        if 2 * self.taken >= self.found.len() {
+            self.grow();
         }
+        let at = match self.find(style) {
+            Ok(place) => return INTERNED | place,
+            Err(at) => at,
+        };
         let place = match self.free.pop() {
-            Some(place) => place,
+            Some(place) => {
+                self.styles[place as usize] = *style;
+                place
+            }
             None if self.styles.len() < STYLES_MAX => {
                 self.styles.push(*style);
                 self.styles.len() as u32 - 1
             }
             None => return 0,
         };
-        self.styles[place as usize] = *style;
-        self.ids.insert(key, place);
+        self.note(at, place);
         INTERNED | place
+    }
+
+    /// A style's place, or where it would be found, if there is such.
+    #[inline]
+    fn find(&self, style: &Style) -> Result<u32, Option<usize>> {
+        let mask = self.found.len() - 1;
+        let begin = hash(style);
+        for at in (begin..begin + PROBES_MAX).map(|at| at & mask) {
+            match self.found[at].checked_sub(1) {
+                None => return Err(Some(at)),
+                Some(place) if self.styles[place as usize] == *style => return Ok(place),
+                Some(_) => {}
+            }
+        }
+        Err(None)
+    }
+
+    /// A style has got `place` and is found at `at`.
+    fn note(&mut self, at: Option<usize>, place: u32) {
+        if let Some(at) = at {
+            self.found[at] = place + 1;
+        }
+        self.taken += 1;
+    }
+
+    /// Twice the room to find styles in.
+    #[inline(never)]
+    fn grow(&mut self) {
+        let more = (2 * self.found.len()).max(64);
+        let before = std::mem::replace(&mut self.found, vec![0; more]);
+        for entry in before.into_iter().filter(|entry| *entry > 0) {
+            if let Err(Some(at)) = self.find(&self.styles[entry as usize - 1]) {
+                self.found[at] = entry;
+            }
+        }
     }
 
     /// Whether so many styles came since the last sweep that another pays. A screen of `cells` cells
     /// can use that many, and a sweep looks at all of them.
     #[inline]
     pub fn wants_sweep(&self, cells: usize) -> bool {
-        self.ids.len() >= (2 * self.kept).max(512).max(cells / 8).min(STYLES_MAX)
+        self.taken >= (2 * self.kept).max(SWEEP_MIN).max(cells / 8).min(STYLES_MAX)
     }
 
     /// An id's place in the table; None when it needs none.
@@ -139,75 +186,43 @@ impl StyleTable {
 
     /// Frees every place that `used` does not mark, and marks in `links` the links that stay.
     pub fn sweep(&mut self, used: &[bool], links: &mut [bool]) {
-        self.ids.clear();
+        self.found.fill(0);
+        self.taken = 0;
         self.free.clear();
-        for (place, style) in self.styles.iter().enumerate() {
-            if used.get(place).copied().unwrap_or(false) {
-                self.ids.insert(Key::of(style), place as u32);
-                if let Some(mark) = links.get_mut(usize::from(style.link)) {
-                    *mark = true;
-                }
-            } else {
+        for place in 0..self.styles.len() {
+            if !used.get(place).copied().unwrap_or(false) {
                 self.free.push(place as u32);
+                continue;
+            }
+            if let Some(mark) = links.get_mut(usize::from(self.styles[place].link)) {
+                *mark = true;
+            }
+            if let Err(at) = self.find(&self.styles[place]) {
+                self.note(at, place as u32);
             }
         }
-        self.kept = self.ids.len();
-        if self.ids.is_empty() {
+        self.kept = self.taken;
+        if self.taken == 0 {
             *self = StyleTable::default();
         }
     }
 }
 
-/// A style in the fewest bits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Key(u64, u64);
-
-impl Key {
-    fn of(style: &Style) -> Key {
-        let color = |color| match color {
-            Color::Default => 0,
-            Color::Palette(n) => 1 << 24 | u64::from(n),
-            Color::Rgb(r, g, b) => 2 << 24 | u64::from(r) << 16 | u64::from(g) << 8 | u64::from(b),
-        };
-        let rest = u64::from(style.underline.number()) << 16 | u64::from(style.link);
-        Key(
-            color(style.fg) | color(style.bg) << 26 | u64::from(style.attrs.bits()) << 52,
-            color(style.underline_color) | rest << 26,
-        )
-    }
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0);
-        state.write_u64(self.1);
-    }
-}
-
 /// A fast hash of few bytes. Styles come from hostile output, but the table is small and swept, so a
 /// crafted collision costs no more than the bound on cost per byte allows.
-#[derive(Clone, Copy, Debug, Default)]
-struct Mix(u64);
-
-impl BuildHasher for Mix {
-    type Hasher = Mix;
-    fn build_hasher(&self) -> Mix {
-        Mix(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
-impl Hasher for Mix {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 29)
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &b in bytes {
-            self.write_u64(u64::from(b));
-        }
-    }
-    fn write_u64(&mut self, n: u64) {
-        self.0 = (self.0.rotate_left(23) ^ n).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    }
+#[inline]
+fn hash(style: &Style) -> usize {
+    let color = |color| match color {
+        Color::Default => 0,
+        Color::Palette(n) => 1 << 24 | u64::from(n),
+        Color::Rgb(r, g, b) => 2 << 24 | u64::from(r) << 16 | u64::from(g) << 8 | u64::from(b),
+    };
+    let looks = u64::from(style.attrs.bits()) << 3 | u64::from(style.underline.number());
+    let front = color(style.fg) | color(style.bg) << 32;
+    let rest = color(style.underline_color) | u64::from(style.link) << 32 | looks << 48;
+    let mixed =
+        (front.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ rest).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    (mixed >> 40) as usize
 }
 
 #[cfg(test)]
@@ -240,5 +255,30 @@ mod tests {
             }
         }
         assert_eq!(table.intern(&Style::DEFAULT), 0);
+    }
+    fn crafted() -> impl Iterator<Item = Style> {
+        let all = (0..=u32::MAX).map(|n| {
+            let [r, g, b, blue] = n.to_le_bytes();
+            Style { fg: Color::Rgb(r, g, b), bg: Color::Rgb(0, 0, blue), ..Style::DEFAULT }
+        });
+        all.filter(|style| hash(style) & 0x7ff == 0)
+    }
+
+    #[test]
+    fn styles_with_one_hash_keep_their_looks_and_cost_little() {
+        let mut table = StyleTable::default();
+        let styles: Vec<Style> = crafted().take(4 * PROBES_MAX).collect();
+        let ids: Vec<StyleId> = styles.iter().map(|style| table.intern(style)).collect();
+        for (style, &id) in styles.iter().zip(&ids) {
+            assert_eq!(table.get(id), *style);
+        }
+        assert_eq!(table.taken, styles.len());
+        let mut used = vec![false; table.end()];
+        used[table.place(ids[0]).unwrap()] = true;
+        used[table.place(ids[200]).unwrap()] = true;
+        table.sweep(&used, &mut [false]);
+        assert_eq!((table.get(ids[0]), table.get(ids[200])), (styles[0], styles[200]));
+        assert_eq!((table.intern(&styles[0]), table.intern(&styles[200])), (ids[0], ids[200]));
+        assert_eq!(table.taken, 2);
     }
 }

@@ -3,6 +3,7 @@
 use crate::programs::word;
 use crate::rng::Rng;
 use facemux::client::{Shown, Viewer};
+use facemux::limits::HOLD_MIN;
 use facemux::sys::poll::{self, Watched};
 use facemux::term::{History, Terminal, Unwatched};
 use facemux::units::{Offset, Size};
@@ -51,6 +52,8 @@ pub struct Seen {
     pub terminal: Terminal,
     pub typed: u64,
     pub restores: u64,
+    /// Those before which the machine had let it run all the time.
+    pub undue: u64,
     pub resumes: u64,
     pub laps: u64,
     pub faults: Vec<String>,
@@ -77,6 +80,9 @@ struct Stream {
     next_word: Instant,
     hushed: bool,
     since: Option<Instant>,
+    /// When it last ran, and the longest it did not since its last restore.
+    ran: Instant,
+    gap: Duration,
 }
 
 impl Stream {
@@ -102,6 +108,7 @@ impl Stream {
             terminal: fresh(part.size),
             typed: 0,
             restores: 0,
+            undue: 0,
             resumes: 0,
             laps: 0,
             faults: Vec::new(),
@@ -109,12 +116,15 @@ impl Stream {
         };
         let (viewer, rng) = (Viewer::new(ask, None).unwrap(), Rng::new(seen.part.seed));
         let (words, now) = (Vec::new(), Instant::now());
-        let (socket, hushed, since) = (None, false, None);
-        Stream { seen, viewer, socket, orders, end, rng, words, next_word: now, hushed, since }
+        let (socket, hushed, since, gap) = (None, false, None, Duration::ZERO);
+        let (next_word, ran) = (now, now);
+        Stream { seen, viewer, socket, orders, end, rng, words, next_word, hushed, since, ran, gap }
     }
 
     fn run(&mut self) {
         while !self.is_done() {
+            let now = Instant::now();
+            self.gap = self.gap.max(now - std::mem::replace(&mut self.ran, now));
             if self.socket.is_none() && !self.connect() {
                 std::thread::sleep(Duration::from_millis(2));
                 continue;
@@ -218,8 +228,8 @@ impl Stream {
     }
 
     fn take(&mut self) -> Option<()> {
-        let Stream { viewer, seen, .. } = self;
-        let mut faults = Vec::new();
+        let Stream { viewer, seen, gap, .. } = self;
+        let (mut faults, restores) = (Vec::new(), seen.restores);
         let alive = loop {
             match viewer.poll() {
                 Ok(None) => break Some(()),
@@ -231,6 +241,11 @@ impl Stream {
                 Ok(Some(shown)) => show(shown, seen, &mut faults),
             }
         };
+        if seen.restores > restores {
+            // Who does not read for longer than this need not be waited for.
+            seen.undue += u64::from(*gap < HOLD_MIN);
+            *gap = Duration::ZERO;
+        }
         faults.into_iter().for_each(|text| self.fault(text));
         alive
     }

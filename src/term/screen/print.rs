@@ -6,9 +6,11 @@ use crate::term::cell::{Cell, Content};
 use crate::term::token::printable;
 use crate::term::width::{Place, place, width};
 
-/// Repetitions of one REP carried out one by one; beyond it whole rows of them are left out, which
-/// shows only in how often the same row scrolls by.
-const REPEATS_MAX: usize = 4096;
+/// Bytes printed for one REP of ten; beyond it whole rows are left out, which shows only in how often the same row
+/// scrolls by.
+const REPEATED_ASCII_MAX: usize = 4096;
+/// The same of characters that take many times as long.
+const REPEATED_BYTES_MAX: usize = 2048;
 /// The byte order mark.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -188,17 +190,40 @@ impl Screen {
         }
         let mut one = String::new();
         self.tables.push_text(cell, &mut one);
-        let n = match REPEATS_MAX / one.len().max(1) {
-            // A character with many marks: so much text for nine bytes is an attack.
-            most if one.len() > 4 => n.min(most),
-            _ if n > REPEATS_MAX => REPEATS_MAX + (n - REPEATS_MAX) % self.cols,
-            _ => n,
-        };
+        let n = repeats(n, one.len(), self.cols / preceding);
         // In pieces, so that no text longer than a few rows is made.
         let piece = one.repeat(n.min(256));
         for _ in 0..n / 256 {
             self.print(piece.as_bytes());
         }
         self.print(one.repeat(n % 256).as_bytes());
+    }
+}
+
+/// How often a character of `len` bytes, of which a row holds `per_row`, is repeated instead of `n` times: the last one
+/// is in the same column.
+fn repeats(n: usize, len: usize, per_row: usize) -> usize {
+    let most = if len == 1 { REPEATED_ASCII_MAX } else { REPEATED_BYTES_MAX / len.max(1) };
+    let left_out = n.saturating_sub(most).div_ceil(per_row.max(1)) * per_row;
+    if left_out + 1 < n { n - left_out } else { n.min(most) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_repeated_too_often_ends_in_the_same_column() {
+        for (len, per_row) in [(1, 80), (3, 40), (4, 100), (3, 7), (1, 1)] {
+            let most = if len == 1 { REPEATED_ASCII_MAX } else { REPEATED_BYTES_MAX / len };
+            for n in 1..3 * most {
+                let repeated = repeats(n, len, per_row);
+                assert!(n == repeated || n > most && repeated <= most && repeated + per_row > most);
+                assert_eq!(repeated % per_row, n % per_row);
+            }
+        }
+        // A row that holds more than may be repeated, and a character of very many bytes.
+        assert_eq!(repeats(5000, 4, 1000), 512);
+        assert_eq!(repeats(5000, 9000, 80), 0);
     }
 }

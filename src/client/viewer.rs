@@ -176,6 +176,11 @@ impl Viewer {
         Ok(())
     }
 
+    /// The size it asked for last, and its pixels.
+    pub fn size(&self) -> (Size, (u16, u16)) {
+        (self.ask.size, self.ask.pixels)
+    }
+
     /// Asks something else on this connection; its answer comes as `Shown::Answer`.
     ///
     /// # Errors

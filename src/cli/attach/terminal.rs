@@ -59,7 +59,7 @@ struct Held<'a> {
     over: Option<Ending>,
     /// The server said that it ends.
     draining: bool,
-    /// The terminal was resized, and the daemon does not know it.
+    /// The terminal was resized, and the daemon does not know it: it is to be painted anew.
     stale: bool,
 }
 
@@ -87,6 +87,10 @@ impl Held<'_> {
             self.over = Some(Ending::Signalled(signal));
             return Ok(());
         }
+        if self.goodbye.is_none() && self.viewer.is_attached() && std::mem::take(&mut self.stale) {
+            self.yield_terminal()?;
+            return if self.over.is_none() { self.resume() } else { Ok(()) };
+        }
         let mut watched = [
             Watched::new(self.server.as_fd(), true, false),
             Watched::new(self.view.signals.as_fd(), true, false),
@@ -95,14 +99,6 @@ impl Held<'_> {
         let (told, signalled) = (watched[0].readable, watched[1].readable);
         if told {
             self.hear()?;
-        }
-        if self.stale && self.viewer.is_attached() && self.over.is_none() {
-            // Also there and back: what it did to the screen nobody knows.
-            self.stale = false;
-            self.yield_terminal()?;
-            if self.over.is_none() {
-                self.resume()?;
-            }
         }
         if signalled && self.over.is_none() { self.handle_signals() } else { Ok(()) }
     }
@@ -144,8 +140,10 @@ impl Held<'_> {
             match signal {
                 SIGWINCH => {
                     self.view.resized = Some(clock::now());
-                    self.stale |= !self.viewer.is_attached();
                     let (size, pixels) = size_of(self.terminal);
+                    // There and back, of which the daemon is not told: what it did to the screen nobody knows.
+                    let back = self.viewer.size() == (size, pixels);
+                    self.stale |= back || !self.viewer.is_attached();
                     self.viewer.resize(size, pixels).map_err(|e| e.to_string())?;
                     self.send(false).map_err(|e| e.to_string())?;
                 }

@@ -226,6 +226,7 @@ fn hash(style: &Style) -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

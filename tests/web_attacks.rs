@@ -2,7 +2,9 @@
 //! that is as busy.
 //!
 //! Short slices with the attack and short slices with as much other work take turns, so that whatever else the machine
-//! does counts for both. What is compared is the middle of all echo times of either kind.
+//! does counts for both. As much: two threads that use as much processor time as the attacker and the frontend did,
+//! and like them by sending each other bytes through the kernel, in pieces of the same size.
+//! What is compared is the middle of all echo times of either kind.
 
 #![cfg(feature = "web")]
 #![allow(clippy::unwrap_used)]
@@ -21,7 +23,9 @@ use client::{connect, get, raw};
 use page::Page;
 use served::Web;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use typist::Typist;
@@ -34,7 +38,7 @@ const SLICES: usize = 3;
 /// How much longer an echo may take than beside other work.
 const RATIO_MAX: f64 = 2.0;
 /// A machine that does something else for a moment is given another chance.
-const TRIES: usize = 3;
+const TRIES: usize = 4;
 
 /// Whom an attack meets, and when it is to end.
 struct Target {
@@ -42,29 +46,25 @@ struct Target {
     face: String,
     begun: AtomicBool,
     over: AtomicBool,
+    /// Where the kernel accounts for the thread at work.
+    thread: Mutex<PathBuf>,
 }
 
-/// One way to attack.
-struct Attack {
-    name: &'static str,
-    /// Whether it keeps its own process and the frontend's at work; else it is compared with no work at all.
-    busy: bool,
-    act: fn(&Target),
-}
+/// What an attack is called, how it goes, and how many bytes it sends at once.
+type Attack = (&'static str, fn(&Target), usize);
 
 const ATTACKS: [Attack; 7] = [
-    Attack { name: "1,000 heads that never end", busy: false, act: slow_heads },
-    Attack {
-        name: "1,000 silent connections that come and go",
-        busy: true,
-        act: silent_connections,
-    },
-    Attack { name: "frames of 1 GiB", busy: true, act: huge_frames },
-    Attack { name: "messages without an end", busy: true, act: endless_messages },
-    Attack { name: "pings", busy: true, act: pings },
-    Attack { name: "paths out of the tree", busy: true, act: traversal },
-    Attack { name: "requests within requests", busy: true, act: smuggling },
+    ("1,000 heads that never end", slow_heads, SMALL),
+    ("1,000 silent connections that come and go", silent_connections, SMALL),
+    ("frames of 1 GiB", huge_frames, LARGE),
+    ("messages without an end", endless_messages, LARGE),
+    ("pings", pings, SMALL),
+    ("paths out of the tree", traversal, SMALL),
+    ("requests within requests", smuggling, SMALL),
 ];
+
+const SMALL: usize = 64;
+const LARGE: usize = 16 * 1024;
 
 impl Target {
     fn goes_on(&self) -> bool {
@@ -97,7 +97,7 @@ fn silent_connections(target: &Target) {
 }
 
 fn huge_frames(target: &Target) {
-    let part = vec![0; 16 * 1024];
+    let part = vec![0; LARGE];
     while target.goes_on() {
         let mut page = Page::look(target.port, &target.face, "61b");
         let _ = page.socket.stream.write_all(&[0x82, 0xff, 0, 0, 0, 0, 0x40, 0, 0, 0, 1, 2, 3, 4]);
@@ -107,7 +107,7 @@ fn huge_frames(target: &Target) {
 }
 
 fn endless_messages(target: &Target) {
-    let part = vec![1; 16 * 1024];
+    let part = vec![1; LARGE];
     while target.goes_on() {
         let mut page = Page::look(target.port, &target.face, "e4d");
         page.socket.frame(0x02, &part);
@@ -189,38 +189,154 @@ fn smuggling(target: &Target) {
     }
 }
 
-/// Echo times while `work` is done by as many threads.
-fn beside(
-    typist: &mut Typist,
-    works: &[&(dyn Fn(&Target) + Sync)],
-    port: u16,
-    face: &str,
-) -> Vec<Duration> {
-    let (begun, over) = (AtomicBool::new(false), AtomicBool::new(false));
-    let target = Target { port, face: face.to_owned(), begun, over };
-    std::thread::scope(|scope| {
-        for work in works {
-            scope.spawn(|| work(&target));
-        }
-        while !works.is_empty() && !target.begun.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let times = (0..KEYS).map(|_| typist.key()).collect();
-        target.over.store(true, Ordering::Relaxed);
-        times
-    })
+/// Somebody who types, beside whom something is done to a frontend.
+struct Scene<'a> {
+    web: &'a Web,
+    face: &'a str,
+    typist: Typist,
 }
 
-/// Works and waits by turns, as an attacker and the frontend do who wait for each other.
-fn work(target: &Target) {
-    const TURN: Duration = Duration::from_micros(200);
+/// Processor time that the attacker and the frontend have used, of how much time.
+#[derive(Default)]
+struct Use {
+    attacker: Duration,
+    frontend: Duration,
+    time: Duration,
+}
+
+impl Scene<'_> {
+    fn target(&self) -> Target {
+        Target {
+            port: self.web.port,
+            face: self.face.to_owned(),
+            begun: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            thread: Mutex::default(),
+        }
+    }
+
+    /// Echo times under an attack; what it uses is added to `used`.
+    fn under(&mut self, act: fn(&Target), used: &mut Use) -> Vec<Duration> {
+        let target = self.target();
+        let frontend = PathBuf::from(format!("/proc/{}", self.web.server.role_pid("web")));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                *target.thread.lock().unwrap() = own_account();
+                act(&target);
+            });
+            while !target.begun.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let attacker = target.thread.lock().unwrap().clone();
+            let before = (Instant::now(), processor_time(&attacker), threads_time(&frontend));
+            let times = (0..KEYS).map(|_| self.typist.key()).collect();
+            used.time += before.0.elapsed();
+            used.attacker += processor_time(&attacker).saturating_sub(before.1);
+            used.frontend += threads_time(&frontend).saturating_sub(before.2);
+            target.over.store(true, Ordering::Relaxed);
+            times
+        })
+    }
+
+    /// Echo times beside as much work as an attack and its target have used.
+    fn beside(&mut self, used: &Use, piece: usize) -> Vec<Duration> {
+        let target = self.target();
+        let share = |part: Duration| part.as_secs_f64() / used.time.as_secs_f64();
+        std::thread::scope(|scope| {
+            let (attacker, frontend) = (share(used.attacker), share(used.frontend));
+            let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            let to = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let from = listener.accept().unwrap().0;
+            let target = &target;
+            scope.spawn(move || send(target, attacker, to, piece));
+            scope.spawn(move || take(target, frontend, from));
+            let times = (0..KEYS).map(|_| self.typist.key()).collect();
+            target.over.store(true, Ordering::Relaxed);
+            times
+        })
+    }
+}
+
+/// How long a stand-in works before it looks how much it has used: its turns are short, like those of an attacker and a
+/// frontend who wait for each other.
+const TURN: Duration = Duration::from_micros(100);
+
+/// What a thread is to use of a processor, and has used.
+struct Pace {
+    share: f64,
+    account: PathBuf,
+    begun: Instant,
+    before: Duration,
+}
+
+impl Pace {
+    /// That of the thread that asks.
+    fn of(share: f64) -> Pace {
+        let account = own_account();
+        let before = processor_time(&account);
+        Pace { share, account, begun: Instant::now(), before }
+    }
+
+    /// Seconds of processor time it has used beyond its share; negative when it is behind.
+    fn ahead(&self) -> f64 {
+        // What it has used until now is in the account once it has let others go first.
+        std::thread::yield_now();
+        let used = processor_time(&self.account).saturating_sub(self.before).as_secs_f64();
+        used - self.share * self.begun.elapsed().as_secs_f64()
+    }
+
+    /// Waits until it may use more; not for long, since the work may be over.
+    fn keep(&self) {
+        const WAIT_MAX: f64 = 0.01;
+        let wait = (self.ahead() / self.share.max(0.001)).min(WAIT_MAX);
+        if wait > 0.0 {
+            std::thread::sleep(Duration::from_secs_f64(wait));
+        }
+    }
+}
+
+/// Stands in for an attacker: sends pieces of so many bytes, with `share` of a processor.
+fn send(target: &Target, share: f64, mut to: TcpStream, piece: usize) {
+    let (pace, bytes) = (Pace::of(share), vec![0; piece]);
     while target.goes_on() {
-        let begin = Instant::now();
-        while begin.elapsed() < TURN {
+        pace.keep();
+        let turn = Instant::now();
+        while turn.elapsed() < TURN {
+            if to.write_all(&bytes).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Stands in for the frontend: takes what comes, and does something about it with `share` of a processor.
+fn take(target: &Target, share: f64, mut from: TcpStream) {
+    let (pace, mut bytes) = (Pace::of(share), vec![0; LARGE]);
+    while target.goes_on() && from.read(&mut bytes).is_ok_and(|n| n > 0) {
+        pace.keep();
+        let turn = Instant::now();
+        while turn.elapsed() < TURN && pace.ahead() < 0.0 {
             std::hint::spin_loop();
         }
-        std::thread::sleep(TURN);
     }
+}
+
+/// Where the kernel accounts for the thread that asks.
+fn own_account() -> PathBuf {
+    Path::new("/proc").join(std::fs::read_link("/proc/thread-self").unwrap())
+}
+
+/// The processor time of a thread: the first number of its `schedstat`, in nanoseconds (proc(5)).
+fn processor_time(account: &Path) -> Duration {
+    let text = std::fs::read_to_string(account.join("schedstat")).unwrap_or_default();
+    let nanoseconds = text.split_whitespace().next().and_then(|n| n.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
+}
+
+/// That of a process with all of its threads.
+fn threads_time(process: &Path) -> Duration {
+    let threads = std::fs::read_dir(process.join("task")).unwrap();
+    threads.flatten().map(|thread| processor_time(&thread.path())).sum()
 }
 
 fn middle(mut times: Vec<Duration>) -> Duration {
@@ -233,23 +349,35 @@ fn an_attack_on_the_frontend_is_felt_at_the_socket_like_any_other_work() {
     facemux::sys::process::raise_descriptor_limit().unwrap();
     let web = Web::start("none");
     let attacked = web.server.face("exec cat");
-    let mut typist = Typist::new(&web.server);
-    for Attack { name, busy, act } in &ATTACKS {
-        let others: &[&(dyn Fn(&Target) + Sync)] = if *busy { &[&work, &work] } else { &[] };
-        let ratio = |typist: &mut Typist| {
-            let (mut under, mut without) = (Vec::new(), Vec::new());
-            for _ in 0..SLICES {
-                without.extend(beside(typist, others, web.port, &attacked));
-                under.extend(beside(typist, &[act], web.port, &attacked));
-            }
-            let (under, without) = (middle(under), middle(without));
-            let ratio = under.as_secs_f64() / without.as_secs_f64();
-            println!("{name}: p50 {under:?}, beside other work {without:?}, ratio {ratio:.2}");
-            ratio
-        };
-        let best = (0..TRIES).map(|_| ratio(&mut typist)).find(|ratio| *ratio <= RATIO_MAX);
-        assert!(best.is_some(), "{name}: an echo takes more than twice as long, {TRIES} times");
+    let typist = Typist::new(&web.server);
+    let mut scene = Scene { web: &web, face: &attacked, typist };
+    for attack in ATTACKS {
+        let best = (0..TRIES).map(|_| ratio(&mut scene, attack)).find(|r| *r <= RATIO_MAX);
+        assert!(
+            best.is_some(),
+            "{}: an echo takes more than twice as long, {TRIES} times",
+            attack.0
+        );
     }
     assert_eq!(raw(web.port, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
     assert!(!web.server.log().contains("web ended"), "{}", web.server.log());
+}
+
+/// How much longer an echo takes under an attack than beside as much other work.
+fn ratio(scene: &mut Scene<'_>, attack: Attack) -> f64 {
+    let (name, act, piece) = attack;
+    let (mut under, mut beside, mut used) = (Vec::new(), Vec::new(), Use::default());
+    for _ in 0..SLICES {
+        under.extend(scene.under(act, &mut used));
+        beside.extend(scene.beside(&used, piece));
+    }
+    let (under, beside) = (middle(under), middle(beside));
+    let ratio = under.as_secs_f64() / beside.as_secs_f64();
+    let share = |part: Duration| 100.0 * part.as_secs_f64() / used.time.as_secs_f64();
+    let (attacker, frontend) = (share(used.attacker), share(used.frontend));
+    println!(
+        "{name}: the attacker uses {attacker:.0} %, the frontend {frontend:.0} %: \
+         p50 {under:?}, beside as much other work {beside:?}, ratio {ratio:.2}"
+    );
+    ratio
 }

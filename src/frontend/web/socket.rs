@@ -25,6 +25,8 @@ pub struct WebSocket {
     wire: Wire,
     idle_frames: u32,
     heard: bool,
+    /// What came was no WebSocket's: nothing after it is understood.
+    broken: bool,
 }
 
 /// What tungstenite reads from and writes to.
@@ -61,6 +63,7 @@ impl WebSocket {
             wire: Wire { read, read_from: 0, out: Vec::new(), out_from: 0 },
             idle_frames: 0,
             heard: true,
+            broken: false,
         }
     }
 
@@ -107,6 +110,7 @@ impl WebSocket {
 
     /// What a broken peer is told, when it still listens.
     fn fail(&mut self, error: &Error) {
+        self.broken = true;
         match error {
             Error::Capacity(_) => self.close(1009, "message too large"),
             Error::Protocol(_) => self.close(1002, "malformed frame"),
@@ -179,11 +183,12 @@ impl WebSocket {
         Poll::Ready(Ok(()))
     }
 
-    /// After the close was queued: sends it and waits until the other side has closed too.
+    /// After the close was queued: sends it and waits until the other side has closed too, unless that cannot be heard.
     pub async fn finish(&mut self) {
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(Err(_)) = self.poll_send(cx) {
-                return Poll::Ready(());
+            let sent = self.poll_send(cx);
+            if self.broken || matches!(sent, Poll::Ready(Err(_))) {
+                return sent.map(|_| ());
             }
             loop {
                 match self.poll_read(cx) {

@@ -173,7 +173,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const SLICE: usize = 6 << 20;
 const PAIRS: usize = 5;
 const RATE_MIN: f64 = 0.7;
-const TRIES: usize = 3;
+const TRIES: usize = 6;
 
 #[test]
 fn viewers_who_do_not_keep_up_slow_nobody() {

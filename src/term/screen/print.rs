@@ -10,7 +10,7 @@ use crate::term::width::{Place, place, width};
 /// scrolls by.
 const REPEATED_ASCII_MAX: usize = 4096;
 /// The same of characters that take many times as long.
-const REPEATED_BYTES_MAX: usize = 2048;
+const REPEATED_BYTES_MAX: usize = 1024;
 /// The byte order mark.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -223,7 +223,7 @@ mod tests {
             }
         }
         // A row that holds more than may be repeated, and a character of very many bytes.
-        assert_eq!(repeats(5000, 4, 1000), 512);
+        assert_eq!(repeats(5000, 4, 1000), 256);
         assert_eq!(repeats(5000, 9000, 80), 0);
     }
 }

@@ -257,6 +257,8 @@ const FOUND: &[(&str, &str)] = &[
     // Such a blank stands alone since its row was moved to the left: in the middle, and in the first column.
     ("\x1b[4maaaaaaaaaaa\u{4e16}\x1b[m\x1b[H\x1b[11X\x1b[5 @", "b"),
     ("\x1b[4maaaaaaaaaaa\u{4e16}\x1b[m\x1b[11 @", "b"),
+    // The last character is one that the Dutch set has in another's place.
+    ("\x1b(4ab]", "\x1b[3b"),
     // The keyboard and the saved cursor of the screen that is hidden, titles put aside.
     ("\x1b[>5u\x1b[2;3H\x1b[31m\x1b7\x1b[?1049h\x1b[>9u", "\x1b[?u\x1b[?1049l\x1b[?u\x1b8x"),
     ("\x1b]2;one\x07\x1b[22t\x1b]2;two\x07\x1b[22t\x1b]2;three\x07", "\x1b[23t\x1b[23t"),

@@ -336,7 +336,7 @@ fn ending(screen: &Screen, writer: &mut Writer) {
         writer.send("\x1b[4h");
     }
     match printed {
-        Some((_, cell)) => writer.again(cell, &screen.tables),
+        Some((_, cell)) => writer.again(cell, screen.charset, &screen.tables),
         None => writer.part(),
     }
 }

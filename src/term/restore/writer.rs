@@ -3,6 +3,7 @@
 use super::sgr::{codes, put_sgr};
 use crate::term::cell::Cell;
 use crate::term::link::Link;
+use crate::term::screen::charset::Charset;
 use crate::term::style::{Attrs, Color, Style};
 use crate::term::tables::Tables;
 
@@ -452,8 +453,14 @@ impl Writer {
     }
 
     /// Prints a cell once more where the cursor is, with the pen as it is.
-    pub fn again(&mut self, cell: Cell, tables: &Tables) {
-        self.characters(cell, tables);
+    pub fn again(&mut self, cell: Cell, charset: Charset, tables: &Tables) {
+        let mut text = String::new();
+        tables.push_text(cell, &mut text);
+        let mut characters = text.chars();
+        let first = characters.next().map(|c| charset.source(c));
+        text = first.into_iter().chain(characters).collect();
+        self.send(&text);
+        self.text_end = self.out.len();
         self.moved();
     }
 

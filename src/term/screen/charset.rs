@@ -47,6 +47,12 @@ impl Charset {
         at.and_then(|at| to.chars().nth(at)).unwrap_or(c)
     }
 
+    /// What prints as `c`: another character where the set has taken `c` for something else.
+    pub fn source(self, c: char) -> char {
+        let prints = |from: &char| self.map(*from) == c;
+        Some(c).filter(prints).or_else(|| (' '..='~').find(prints)).unwrap_or(c)
+    }
+
     fn national(self) -> (&'static str, &'static str) {
         match self.0 {
             b'A' => ("#", "£"),

@@ -1,10 +1,11 @@
 // The faces of this page as live things: which have a view, which are connected, which is seen. It owns the views
 // and the number of live connections; what it decides is told to the store and, where a person should know, in a notice.
 
+import { read } from './api';
 import { decodeClipboard, copy } from './clipboard';
 import { ask } from './dialog';
 import { el } from './dom';
-import { ending, label } from './face';
+import { type Face, ending, label } from './face';
 import { type Command, command } from './keys';
 import type { Notebook } from './notebook';
 import { doubtful, harmless, inspect, visible } from './paste';
@@ -31,9 +32,6 @@ export interface Around {
   sized(id: number): void;
   missing(id: number): void;
 }
-
-/** How long the count of viewers may take to follow an attachment, in milliseconds. */
-const COUNTED_WITHIN = 150;
 
 /** Whether the keyboard is a Mac's. */
 export const mac = /Mac|iPhone|iPad/.test(navigator.platform);
@@ -157,11 +155,22 @@ export class Views {
 
   /** The seen face takes this window's size where nobody else is there; where somebody is, typing does that. */
   claim(): void {
+    const alone = this.unclaimed();
+    if (!alone) return;
+    // The count in the list may be from before this window came, and be another's.
+    const lead = (face: Face | null): void => {
+      if (face?.viewers === 1 && this.unclaimed() === alone) alone.lead();
+    };
+    read(alone.face.id).then(lead, () => undefined);
+  }
+
+  /** The seen face, where this window could take its size and the list knows of nobody else. */
+  private unclaimed(): View | null {
     const view = this.viewed;
-    const { state } = this.store;
-    if (!view || view.leads || !view.boxed || !view.drive || document.hidden) return;
-    const id = view.face.id;
-    if (state.connections[id]?.status === 'connected' && state.faces[id]?.viewers === 1) view.lead();
+    if (!view || view.leads || !view.boxed || !view.drive || document.hidden) return null;
+    const { connections, faces } = this.store.state;
+    const others = (faces[view.face.id]?.viewers ?? 0) > 1;
+    return connections[view.face.id]?.status === 'connected' && !others ? view : null;
   }
 
   /** The settings changed. */
@@ -184,7 +193,8 @@ export class Views {
     const view = new View(face, this.look(id, face.created), this.fitted, {
       shown: (change) => {
         store.dispatch({ type: 'linked', id, change });
-        if (change.status === 'connected') setTimeout(() => this.claim(), COUNTED_WITHIN);
+        // Once its size is known as well.
+        if (change.status === 'connected') queueMicrotask(() => this.claim());
       },
       printed: (lines) => this.printed(id, null, lines),
       scrolled: () => around.scrolled(id),

@@ -28,7 +28,7 @@ const SCRATCH_STYLES_MAX: usize = 4096;
 pub fn restore(screen: &Screen, history_rows: usize) -> Vec<u8> {
     let mut writer = Writer::new(screen.rows, screen.cols);
     let scrolled = history(screen, history_rows, &mut writer);
-    if screen.pages[MAIN].grid.wrapped(0) && !scrolled && history_rows > 0 {
+    if screen.pages[MAIN].grid.wrapped(0) && !scrolled {
         writer.continue_nothing();
     }
     page_rows(screen, MAIN, scrolled, &mut writer);

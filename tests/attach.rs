@@ -199,10 +199,13 @@ fn however_often_it_is_shown_the_face_s_titles_are_put_aside_once() {
     let mut terminal = attach(&server, &face, &[]);
     terminal.expect("here");
     for _ in 0..3 {
-        let from = terminal.bytes.len();
         terminal.signal(SIGSTOP);
         terminal.expect_that("stopped", Terminal::is_stopped);
+        // As a shell does when its job stops.
+        terminal.put_settings_back();
+        let from = terminal.bytes.len();
         terminal.signal(SIGCONT);
+        terminal.expect_that("raw again", |t| !t.settings().is_canonical());
         terminal.expect_bytes(from, "two");
         terminal.expect_bytes(from, "here");
     }

@@ -217,6 +217,25 @@ fn however_often_it_is_shown_the_face_s_titles_are_put_aside_once() {
 }
 
 #[test]
+fn continued_twice_in_a_row_it_has_the_terminal_again() {
+    let server = Server::start();
+    let face = server.face("echo here; exec cat");
+    for _ in 0..5 {
+        let mut terminal = attach(&server, &face, &[]);
+        terminal.expect("here");
+        for _ in 0..20 {
+            let from = terminal.bytes.len();
+            terminal.signal(SIGCONT);
+            terminal.expect_bytes(from, "here");
+        }
+        terminal.expect_that("raw", |t| !t.settings().is_canonical());
+        terminal.type_text(DETACH);
+        assert_eq!(terminal.wait(), 0);
+        terminal.assert_as_before();
+    }
+}
+
+#[test]
 fn in_the_background_it_stops_until_it_is_brought_to_the_foreground() {
     let server = Server::start();
     let face = server.face("echo inside; exec cat");

@@ -33,6 +33,7 @@ pub(super) fn run(view: &mut View, mut ask: Attach, terminal: File) -> Result<u8
         settings,
         goodbye: None,
         over: None,
+        owed: 0,
         draining: false,
         stale: false,
     };
@@ -57,6 +58,8 @@ struct Held<'a> {
     goodbye: Option<(i32, Instant)>,
     /// Set when it is over.
     over: Option<Ending>,
+    /// Answers to `Yield` and `Resume` that have not come: the last one asked for may not be taken for another's.
+    owed: u32,
     /// The server said that it ends.
     draining: bool,
     /// The terminal was resized, and the daemon does not know it: it is to be painted anew.
@@ -103,17 +106,16 @@ impl Held<'_> {
         if signalled && self.over.is_none() { self.handle_signals() } else { Ok(()) }
     }
 
-    /// Reads what the daemon says; true when an answer to a request of ours was among it.
-    fn hear(&mut self) -> Result<bool, String> {
+    /// Reads what the daemon says.
+    fn hear(&mut self) -> Result<(), String> {
         let mut bytes = [0; 4096];
         let read = match self.server.read(&mut bytes) {
             Ok(0) => return Err("it closed the connection".into()),
             Ok(read) => read,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(false),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(e) => return Err(e.to_string()),
         };
         self.viewer.receive(&bytes[..read]);
-        let mut answered = false;
         while let Some(shown) = self.viewer.poll().map_err(|e| e.to_string())? {
             match shown {
                 Shown::Refused(refusal) => self.over = Some(Ending::Refused(refusal)),
@@ -123,7 +125,7 @@ impl Held<'_> {
                 }
                 Shown::Note(ViewerNote::Draining) => self.draining = true,
                 Shown::Note(ViewerNote::Ended { end }) => self.over = Some(Ending::Ended(end)),
-                Shown::Answer(_) => answered = true,
+                Shown::Answer(_) => self.owed = self.owed.saturating_sub(1),
                 Shown::Note(ViewerNote::InputRefused { .. }) => write_all(self.terminal, &[BELL]),
                 // The rest is on the terminal already.
                 _ => {}
@@ -132,7 +134,7 @@ impl Held<'_> {
                 break;
             }
         }
-        Ok(answered)
+        Ok(())
     }
 
     fn handle_signals(&mut self) -> Result<(), String> {
@@ -199,18 +201,16 @@ impl Held<'_> {
 
     /// The daemon gives the terminal back.
     fn yield_terminal(&mut self) -> Result<(), String> {
-        self.viewer.request(&Request::Yield).map_err(|e| e.to_string())?;
-        self.send(false).map_err(|e| e.to_string())?;
+        self.ask(&Request::Yield, false)?;
         let until = clock::now() + GOODBYE;
-        let mut given = false;
-        while !given && self.over.is_none() {
+        while self.owed > 0 && self.over.is_none() {
             let left = until.saturating_duration_since(clock::now());
             let mut told = [Watched::new(self.server.as_fd(), true, false)];
             poll::wait(&mut told, Some(left)).map_err(|e| e.to_string())?;
             if !told[0].readable {
                 return Err("it does not give the terminal back".into());
             }
-            given = self.hear()?;
+            self.hear()?;
         }
         Ok(())
     }
@@ -218,8 +218,14 @@ impl Held<'_> {
     /// Hands the terminal over again.
     fn resume(&mut self) -> Result<(), String> {
         let size = self.enter()?;
-        self.viewer.request(&Request::Resume { size }).map_err(|e| e.to_string())?;
-        self.send(true).map_err(|e| e.to_string())
+        self.ask(&Request::Resume { size }, true)
+    }
+
+    /// Asks for something that the daemon answers.
+    fn ask(&mut self, request: &Request, with_terminal: bool) -> Result<(), String> {
+        self.viewer.request(request).map_err(|e| e.to_string())?;
+        self.owed += 1;
+        self.send(with_terminal).map_err(|e| e.to_string())
     }
 
     /// Takes the terminal from the shell that had it: raw, with room for the face.
@@ -262,6 +268,7 @@ impl Held<'_> {
         loop {
             if let Ok(server) = dial(&self.view.socket) {
                 self.server = server;
+                self.owed = 0;
                 self.stale |= self.view.was_resized(lost);
                 let (size, pixels) = size_of(self.terminal);
                 let known = self.viewer.resize(size, pixels);

@@ -177,19 +177,25 @@ fn after_a_stop_nobody_announced_the_face_is_shown_again() {
     let face = server.face("echo here; exec sh -i");
     let mut terminal = attach(&server, &face, &[]);
     terminal.expect("here");
+    let from = stop_and_continue(&mut terminal);
+    terminal.expect_bytes(from, "here");
+    terminal.type_text("echo still $((40 + 2))\r");
+    terminal.expect("still 42");
+    terminal.type_text(DETACH);
+    assert_eq!(terminal.wait(), 0);
+    terminal.assert_as_before();
+}
+
+/// Stops it, as a shell would have it, and waits until it has the terminal again; gives where its bytes go on.
+fn stop_and_continue(terminal: &mut Terminal) -> usize {
     terminal.signal(SIGSTOP);
     terminal.expect_that("stopped", Terminal::is_stopped);
     // As a shell does when its job stops.
     terminal.put_settings_back();
     let from = terminal.bytes.len();
     terminal.signal(SIGCONT);
-    terminal.expect_bytes(from, "here");
     terminal.expect_that("raw again", |t| !t.settings().is_canonical());
-    terminal.type_text("echo still $((40 + 2))\r");
-    terminal.expect("still 42");
-    terminal.type_text(DETACH);
-    assert_eq!(terminal.wait(), 0);
-    terminal.assert_as_before();
+    from
 }
 
 #[test]
@@ -199,13 +205,7 @@ fn however_often_it_is_shown_the_face_s_titles_are_put_aside_once() {
     let mut terminal = attach(&server, &face, &[]);
     terminal.expect("here");
     for _ in 0..3 {
-        terminal.signal(SIGSTOP);
-        terminal.expect_that("stopped", Terminal::is_stopped);
-        // As a shell does when its job stops.
-        terminal.put_settings_back();
-        let from = terminal.bytes.len();
-        terminal.signal(SIGCONT);
-        terminal.expect_that("raw again", |t| !t.settings().is_canonical());
+        let from = stop_and_continue(&mut terminal);
         terminal.expect_bytes(from, "two");
         terminal.expect_bytes(from, "here");
     }

@@ -7,6 +7,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/following.rs"]
+mod following;
+
 use facemux::face::InFlight;
 use facemux::face::memory::{Memory, layout, total_bytes};
 use facemux::mux::{Chunk, ClientId, Effect, Kernel, Mux, Now, Recovered, Surroundings};
@@ -17,8 +20,9 @@ use facemux::term::{History, Terminal, Unwatched};
 use facemux::units::{FaceId, Offset, Size};
 use facemux::wire::keeper::{KeptFace, Settings, ToKeeper};
 use facemux::wire::{
-    Attach, Format, Holder, Kind, Message, NewFace, Reply, Request, SizePolicy, ViewerNote,
+    Attach, Format, Kind, Message, NewFace, Reply, Request, SizePolicy, ViewerNote,
 };
+use following::following;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestError, TestRunner};
 use std::os::fd::OwnedFd;
@@ -255,21 +259,7 @@ impl House {
         let seat = &mut self.seats[at];
         (seat.client, seat.open) = (client, true);
         seat.at = resume.unwrap_or(Offset::UNKNOWN);
-        let attach = Attach {
-            face: id(seat.face).to_string(),
-            drive: true,
-            detach_others: false,
-            size: Size::DEFAULT,
-            pixels: (0, 0),
-            follows_size: true,
-            history: 0,
-            token: at as u64 + 1,
-            resume,
-            detach_keys: Vec::new(),
-            window: 0,
-            holder: Holder::Client,
-            inside: Vec::new(),
-        };
+        let attach = Attach { resume, ..following(&id(seat.face).to_string(), at as u64 + 1) };
         self.mux.handle_connect(client);
         self.ask(client, Request::Attach(Box::new(attach)));
     }

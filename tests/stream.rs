@@ -4,7 +4,8 @@
 
 mod common;
 
-use common::reader::{Reader, following};
+use common::following::following;
+use common::reader::Reader;
 use common::{Server, eventually};
 use facemux::client::Shown;
 use facemux::wire::ViewerNote;

@@ -6,7 +6,7 @@
 use super::living::Living;
 use super::timer::Timer;
 use super::viewer::Viewer;
-use super::{ClientId, Mux, Now};
+use super::{ClientId, Mux, Now, viewer_among};
 use crate::units::{FaceId, Offset};
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ impl Mux {
 
     /// A driver's connection is gone without a word.
     pub(super) fn await_back(&mut self, now: Now, client: ClientId) {
-        let Some(viewer) = self.clients.get(&client).and_then(|c| c.viewer.as_ref()) else {
+        let Some(viewer) = self.viewer(client) else {
             return;
         };
         let (face, token, until) = (viewer.face, viewer.token, viewer.awaited());
@@ -139,7 +139,7 @@ impl Mux {
 
     /// A viewer has come: it may have been expected. Gives whether it was the last, and the face can be read on.
     pub(super) fn welcome(&mut self, now: Now, id: FaceId, client: ClientId) -> bool {
-        let Some(viewer) = self.clients.get_mut(&client).and_then(|c| c.viewer.as_mut()) else {
+        let Some(viewer) = viewer_among(&mut self.clients, client) else {
             return false;
         };
         let Some(living) = self.faces.get_mut(&id) else { return false };

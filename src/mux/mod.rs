@@ -75,7 +75,7 @@ pub struct Mux {
     ended: BTreeMap<FaceId, Ended>,
     /// Faces whose memory could not be taken over, until the keeper has ended them; and why.
     lost: BTreeMap<FaceId, (meta::Meta, String)>,
-    clients: BTreeMap<ClientId, Box<Client>>,
+    clients: Clients,
     effects: VecDeque<Effect>,
     timers: Timers,
     next_id: u64,
@@ -274,9 +274,16 @@ impl Mux {
     }
 
     fn viewer_mut(&mut self, client: ClientId) -> Option<&mut Viewer> {
-        self.clients.get_mut(&client)?.viewer.as_deref_mut()
+        viewer_among(&mut self.clients, client)
     }
 }
+
+/// A client's viewer, while its face is in use as well.
+fn viewer_among(clients: &mut Clients, client: ClientId) -> Option<&mut Viewer> {
+    clients.get_mut(&client)?.viewer.as_deref_mut()
+}
+
+type Clients = BTreeMap<ClientId, Box<Client>>;
 
 /// What a request comes to: a reply now, one later, or a refusal.
 type Answer = Result<Option<Reply>, Refusal>;

@@ -3,7 +3,7 @@
 use super::awaited::{count, discount};
 use super::restores::{LAPPED_EVERY, renew};
 use super::timer::Timer;
-use super::{ClientId, Effect, Mux, Now};
+use super::{ClientId, Effect, Mux, Now, viewer_among};
 use crate::planted::{Bug, has};
 use crate::units::{FaceId, Offset};
 use crate::wire::ViewerNote;
@@ -93,7 +93,7 @@ impl Mux {
         let Some(living) = self.faces.get_mut(&id).filter(|l| l.held) else { return };
         living.held = false;
         for n in 0..living.viewers.len() {
-            let viewer = self.clients.get_mut(&living.viewers[n]).and_then(|c| c.viewer.as_mut());
+            let viewer = viewer_among(&mut self.clients, living.viewers[n]);
             if let Some(viewer) = viewer.filter(|v| v.awaited() <= now.mono) {
                 discount(viewer, living);
             }
@@ -199,7 +199,7 @@ impl Mux {
     /// Gives a viewer that cannot go on from where it is a restore, if it may have one now, and one that has seen
     /// everything of an ended face its end. `None` when there is nothing to send.
     fn prepare(&mut self, now: Now, client: ClientId) -> Option<()> {
-        let viewer = self.clients.get_mut(&client)?.viewer.as_mut()?;
+        let viewer = viewer_among(&mut self.clients, client)?;
         let living = self.faces.get_mut(&viewer.face)?;
         if viewer.restore.is_some() {
             return Some(());
@@ -251,7 +251,7 @@ impl Mux {
 
     /// A viewer took `n` bytes of what `chunk` gave.
     pub fn handle_sent(&mut self, now: Now, client: ClientId, n: usize) {
-        let Some(viewer) = self.clients.get_mut(&client).and_then(|c| c.viewer.as_mut()) else {
+        let Some(viewer) = viewer_among(&mut self.clients, client) else {
             return;
         };
         viewer.progress = now.mono;

@@ -4,7 +4,7 @@
 use super::living::Living;
 use super::settle::{ALTERNATE, CLEAR, UNDO};
 use super::viewer::Viewer;
-use super::{ClientId, Mux, Now};
+use super::{ClientId, Mux, Now, viewer_among};
 use crate::limits::RESTORES_BYTES_MAX;
 use crate::units::{FaceId, Offset};
 use std::sync::{Arc, Weak};
@@ -135,7 +135,7 @@ impl Mux {
             return;
         }
         for client in &living.viewers {
-            let viewer = self.clients.get_mut(client).and_then(|c| c.viewer.as_mut());
+            let viewer = viewer_among(&mut self.clients, *client);
             let Some(viewer) = viewer.filter(|viewer| !viewer.handed) else { continue };
             if viewer.restore.as_ref().is_some_and(|p| given_up.contains(&key(&p.bytes))) {
                 viewer.restore = None;

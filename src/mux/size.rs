@@ -1,7 +1,7 @@
 //! Whose size a face takes, and what a change of it brings.
 
 use super::viewer::Viewer;
-use super::{Answer, ClientId, Effect, Mux, Now};
+use super::{Answer, ClientId, Effect, Mux, Now, viewer_among};
 use crate::planted::{Bug, has};
 use crate::units::{FaceId, Size};
 use crate::wire::request::{SizePolicy, ViewerReport};
@@ -75,7 +75,7 @@ impl Mux {
         for client in &living.viewers {
             let message = Message::Viewer(living.size_note(*client));
             self.effects.push_back(Effect::Send { client: *client, message });
-            if let Some(viewer) = self.clients.get_mut(client).and_then(|c| c.viewer.as_mut()) {
+            if let Some(viewer) = viewer_among(&mut self.clients, *client) {
                 viewer.make_stale(now.mono);
             }
         }
@@ -88,8 +88,8 @@ impl Mux {
         let size = living.face.size();
         let mut any = false;
         for client in &living.viewers {
-            let viewer = self.clients.get_mut(client).and_then(|c| c.viewer.as_mut());
-            let unfit = |v: &&mut Box<Viewer>| !v.follows && (v.crop.is_some() != (v.size != size));
+            let viewer = viewer_among(&mut self.clients, *client);
+            let unfit = |v: &&mut Viewer| !v.follows && (v.crop.is_some() != (v.size != size));
             if let Some(viewer) = viewer.filter(unfit) {
                 viewer.make_stale(now.mono);
                 any = true;

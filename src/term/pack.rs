@@ -50,13 +50,18 @@ struct ColorMarks {
 }
 
 impl ColorMarks {
+    #[inline]
+    fn of_palette(&self, n: u8) -> (u64, usize) {
+        (word([self.low + (n >> 7), n & 0x7f]), 2)
+    }
+
     /// The marks for a colour, the first byte lowest, and how many they are.
     #[inline]
     fn of(&self, color: Color) -> (u64, usize) {
         match color {
             Color::Default => (self.default.into(), 1),
             // The mark for the upper half comes after that for the lower.
-            Color::Palette(n) => (word([self.low + (n >> 7), n & 0x7f]), 2),
+            Color::Palette(n) => self.of_palette(n),
             Color::Rgb(r, g, b) => {
                 let top = r >> 7 | (g >> 7) << 1 | (b >> 7) << 2;
                 (word([self.rgb, r & 0x7f, g & 0x7f, b & 0x7f, top]), 5)
@@ -240,6 +245,12 @@ fn close_link(style: &mut Style, out: &mut Vec<u8>) {
     }
 }
 
+/// The marks for attributes and an underline, as `style::looks_part` has them.
+#[inline]
+fn looks_marks(looks: u32) -> (u64, usize) {
+    (word([ATTRS, looks as u8 & 0x7f, (looks >> 7) as u8]), 3)
+}
+
 /// What turns one style into another, but for the link.
 #[inline]
 fn marks(style: &Style, wanted: &Style) -> Marks {
@@ -258,8 +269,7 @@ fn marks(style: &Style, wanted: &Style) -> Marks {
         out.put(LINE.of(wanted.underline_color));
     }
     if style.attrs != wanted.attrs || style.underline != wanted.underline {
-        let bits = wanted.attrs.bits() | u16::from(wanted.underline.number()) << 10;
-        out.put((word([ATTRS, (bits & 0x7f) as u8, (bits >> 7) as u8]), 3));
+        out.put(looks_marks(style::looks_part(wanted.attrs, wanted.underline.number().into())));
     }
     out
 }
@@ -294,21 +304,19 @@ fn direct_marks(style: StyleId, wanted: StyleId) -> Option<(u64, usize)> {
         return Some((RESET.into(), 1));
     }
     let (mut word, mut len) = (0, 0);
-    let mut put = |marks: u32, bytes: usize| {
-        word |= u64::from(marks) << (8 * len);
+    let mut put = |(marks, bytes): (u64, usize)| {
+        word |= marks << (8 * len);
         len += bytes;
     };
     for (marks, from, to) in [(FG, fg, to[0]), (BG, bg, to[1])] {
         match to.checked_sub(1) {
             _ if from == to => {}
-            Some(n) => {
-                put(u32::from_le_bytes([marks.low + (n >> 7) as u8, n as u8 & 0x7f, 0, 0]), 2)
-            }
-            None => put(marks.default.into(), 1),
+            Some(n) => put(marks.of_palette(n as u8)),
+            None => put(marks.of(Color::Default)),
         }
     }
     if looks != to[2] {
-        put(u32::from_le_bytes([ATTRS, to[2] as u8 & 0x7f, (to[2] >> 7) as u8, 0]), 3);
+        put(looks_marks(to[2]));
     }
     Some((word, len))
 }

@@ -4,6 +4,7 @@
 
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
 
+pub mod following;
 pub mod namespace;
 pub mod reader;
 pub mod table;

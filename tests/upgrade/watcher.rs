@@ -1,6 +1,6 @@
 //! A stream viewer in a thread of its own: it reads all the time and comes back when its connection breaks.
 
-use crate::common::reader::following;
+use crate::common::following::following;
 use crate::common::{PATIENCE, Server};
 use facemux::client::{Shown, Viewer};
 use std::io::{Read, Write};

@@ -3,7 +3,8 @@
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses its part.
 
 use crate::common::Server;
-use crate::common::reader::{Reader, following};
+use crate::common::following::following;
+use crate::common::reader::Reader;
 use facemux::client::Shown;
 use std::time::{Duration, Instant};
 

@@ -241,8 +241,6 @@ impl Writer {
             self.leave_first(tables.style(cells[0]), tables);
             return true;
         };
-        // Back from behind the last column takes one step less.
-        let back = if x + 1 == self.cols { "\x08" } else { "\x08\x08" };
         let wide = before > 0 && cells[before].is_right_half() && cells[before - 1].width() == 2;
         let text = if wide { before - 1 } else { before };
         if is_blank(cells[text]) {
@@ -251,9 +249,7 @@ impl Writer {
                 return false;
             }
             self.move_right(before);
-            self.send(&format!("\u{4e00}{back}"));
-            self.pen(&tables.style(cells[x]), tables);
-            self.send(" \x08");
+            self.halve(x, &tables.style(cells[x]), tables);
             self.pen_blank(style.bg);
             self.send("\x1b[X");
             self.x = before;
@@ -262,7 +258,8 @@ impl Writer {
         if cells[text].width() == 0 || self.x != x {
             return false;
         }
-        self.send(&format!("\x08\u{4e00}{back}"));
+        self.send("\x08\u{4e00}");
+        self.back_from(x);
         if cells[x].style() != cells[text].style() {
             self.pen(&tables.style(cells[x]), tables);
             self.send(" \x08");
@@ -274,12 +271,23 @@ impl Writer {
         true
     }
 
+    /// Overwrites the left half of a wide character: column `right` keeps a blank in this style. The cursor is before
+    /// both.
+    fn halve(&mut self, right: usize, style: &Style, tables: &Tables) {
+        self.send("\u{4e00}");
+        self.back_from(right);
+        self.pen(style, tables);
+        self.send(" \x08");
+    }
+
+    /// Back to a wide character whose right half is in this column: from behind the last one takes a step less.
+    fn back_from(&mut self, right: usize) {
+        self.send(if right + 1 == self.cols { "\x08" } else { "\x08\x08" });
+    }
+
     /// The same in the first column, where nothing stands before it: it is made in the second and moved.
     fn leave_first(&mut self, style: Style, tables: &Tables) {
-        let back = if self.cols == 2 { "\x08" } else { "\x08\x08" };
-        self.send(&format!("\u{4e00}{back}"));
-        self.pen(&style, tables);
-        self.send(" \x08");
+        self.halve(1, &style, tables);
         self.pen_blank(Color::Default);
         self.send("\x1b[P");
     }
